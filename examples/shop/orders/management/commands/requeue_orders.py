@@ -1,0 +1,28 @@
+"""`manage.py requeue_orders`: queue again what the queue has lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from orders.models import Order
+from orders.tasks import confirm
+
+
+class Command(BaseCommand):
+    help = "Queue the confirmation of orders that have waited too long, as after a failure of the task queue."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--older-than", type=int, default=60, metavar="SECONDS")
+        parser.add_argument("--limit", type=int, default=1000, help="at most so many in one run")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+        before = timezone.now() - timedelta(seconds=options["older_than"])
+        waiting = Order.objects.filter(status=Order.Status.PLACED, placed_at__lt=before).order_by("placed_at")
+        keys = list(waiting.values_list("pk", flat=True)[: options["limit"]])
+        for key in keys:
+            confirm.delay(str(key))
+        self.stdout.write(f"{len(keys)} orders queued")

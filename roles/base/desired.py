@@ -1,0 +1,78 @@
+"""Desired state of the base role."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+
+from massive_deploy.desired import Desired, Directory, File, Task, Unit
+from massive_deploy.view import HostView
+
+CERTIFICATES = "/usr/local/share/ca-certificates"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+JOURNALD = "/etc/systemd/journald.conf.d/massive-deploy.conf"
+SYSCTL = "/etc/sysctl.d/60-massive-deploy.conf"
+
+# Prints the settings that may be written here but differ: containers may write few or none of them.
+SYSCTL_DIFFERS = f"""\
+while IFS=' =' read -r key value; do
+    case "$key" in ''|'#'*) continue ;; esac
+    if [ "${{key#vm.}}" != "$key" ] && systemd-detect-virt --container --quiet; then continue; fi
+    path=/proc/sys/$(printf %s "$key" | tr . /)
+    [ -w "$path" ] || continue
+    [ "$(tr -s '\\t' ' ' < "$path")" = "$value" ] || echo "$key"
+done < {SYSCTL}
+"""
+
+CLOCK_KEPT = """\
+if systemd-detect-virt --container --quiet || systemctl --quiet is-active systemd-timesyncd; then echo kept; fi
+"""
+
+
+def desired(view: HostView) -> Desired:
+    """Same on every host, save what the topology says of its peers."""
+    # A container's clock is the machine's own.
+    clock = view.settings.time_sync and view.topology.target != "docker"
+    return Desired(
+        packages=("ca-certificates", "curl", "logrotate", "procps", *(("systemd-timesyncd",) if clock else ())),
+        directories=(
+            Directory("/etc/massive-deploy"),
+            Directory("/usr/local/lib/massive-deploy"),
+            Directory("/var/lib/massive-deploy", mode=0o700),
+        ),
+        files=(
+            File("/etc/hosts", view.render("hosts.j2")),
+            File("/etc/apt/apt.conf.d/90massive-deploy", view.render("apt.conf.j2")),
+            File("/etc/needrestart/conf.d/massive-deploy.conf", view.render("needrestart.conf.j2")),
+            File(JOURNALD, view.render("journald.conf.j2")),
+            File(SYSCTL, view.render("sysctl.conf.j2")),
+            *(File(f"{CERTIFICATES}/{name}", pem) for name, pem in view.authorities),
+        ),
+        units=(Unit("systemd-journald", restart_on=(JOURNALD,)),),
+        tasks=(*_trust(view), *_sysctl(), *(_clock() if clock else ())),
+    )
+
+
+def _trust(view: HostView) -> tuple[Task, ...]:
+    if not view.authorities:
+        return ()
+    files = " ".join(shlex.quote(f"{CERTIFICATES}/{name}") for name, _ in view.authorities)
+    links = " ".join(shlex.quote(f"/etc/ssl/certs/{PurePosixPath(name).stem}.pem") for name, _ in view.authorities)
+    # The bundle must be younger than each certificate, and each must have its link.
+    observe = (
+        f"for f in {files}; do [ {BUNDLE} -nt \"$f\" ] || exit 0; done; "
+        f"for f in {links}; do [ -e \"$f\" ] || exit 0; done; echo trusted"
+    )
+    return (
+        Task("trusted authorities", observe, "trusted", "update-ca-certificates", before_units=True),
+    )
+
+
+def _sysctl() -> tuple[Task, ...]:
+    apply = f"{{ {SYSCTL_DIFFERS}}} | while read -r key; do grep -F \"$key =\" {SYSCTL}; done | sysctl --quiet --load=-"
+    return (Task("kernel settings", SYSCTL_DIFFERS, "", apply, before_units=True),)
+
+
+def _clock() -> tuple[Task, ...]:
+    run = "systemctl enable --now systemd-timesyncd"
+    return (Task("clock kept right", CLOCK_KEPT, "kept", run, settle=10),)

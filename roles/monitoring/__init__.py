@@ -1,0 +1,22 @@
+"""Prometheus and Alertmanager: scrapes every metrics port of the stack, holds the alerts, draws one overview page."""
+
+from __future__ import annotations
+
+from massive_deploy.topology.layout import Port
+from massive_deploy.topology.model import Topology
+
+from .desired import desired
+from .settings import Settings
+
+NEEDS = ["base"]
+PLACED_ON = ["monitor"]
+SERVES = [Port("prometheus", 9090, metrics="/metrics"), Port("alerts", 9093, metrics="/metrics")]
+CALLS = ["*"]
+
+
+def wanted(topology: Topology) -> bool:  # noqa: ARG001 - every stack is watched
+    """Always."""
+    return True
+
+
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]

@@ -1,0 +1,22 @@
+"""Files and unit of node_exporter."""
+
+from __future__ import annotations
+
+from massive_deploy.desired import Desired, File, Gate, Unit
+from massive_deploy.view import HostView
+
+DEFAULTS = "/etc/default/prometheus-node-exporter"
+UNIT = "prometheus-node-exporter"
+
+
+def desired(view: HostView) -> Desired:
+    """Listens on the host's address and on loopback."""
+    port = view.layout.ports[view.role][0]
+    without = [name for name in view.settings.without if name != "systemd"]
+    url = f"http://{view.host.address}:{port.number}{port.metrics}"
+    return Desired(
+        packages=("prometheus-node-exporter",),
+        files=(File(DEFAULTS, view.render("prometheus-node-exporter.j2", port=port.number, without=without)),),
+        units=(Unit(UNIT, restart_on=(DEFAULTS,)),),
+        gates=(Gate("node_exporter answers", f"curl -sf -o /dev/null {url}"),),
+    )

@@ -1,0 +1,34 @@
+"""Desired state of the redis role."""
+
+from __future__ import annotations
+
+from massive_deploy.desired import Desired, File, Gate, Unit
+from massive_deploy.view import HostView
+
+CONFIG = "/etc/redis/redis.conf"
+DROP_IN = "/etc/systemd/system/redis-server.service.d/massive-deploy.conf"
+PASSWORD = "/etc/massive-deploy/redis-password"  # noqa: S105 - a path
+EXPORTER = "/etc/default/prometheus-redis-exporter"
+
+
+def desired(view: HostView) -> Desired:
+    """One node on the host's own address, with its exporter."""
+    memory = view.settings.memory or max(32, view.host.memory_mb * 8 // 100)
+    password = view.secret("redis/password")
+    config = view.render("redis.conf.j2", memory=memory, password=password)
+    exporter = view.render("prometheus-redis-exporter.j2", password=password)
+    ping = f'REDISCLI_AUTH="$(cat {PASSWORD})" redis-cli -h {view.host.address} ping | grep -qx PONG'
+    return Desired(
+        packages=("redis-server", "redis-tools", "prometheus-redis-exporter"),
+        files=(
+            File(CONFIG, config, mode=0o640, owner="redis", group="redis", secret=True),
+            File(PASSWORD, f"{password}\n", mode=0o600, secret=True),
+            File(DROP_IN, view.render("redis-server.service.j2")),
+            File(EXPORTER, exporter, mode=0o600, secret=True),
+        ),
+        units=(
+            Unit("redis-server", restart_on=(CONFIG, DROP_IN)),
+            Unit("prometheus-redis-exporter", restart_on=(EXPORTER,)),
+        ),
+        gates=(Gate("redis answers", ping),),
+    )

@@ -1,0 +1,21 @@
+"""Settings of the redis role."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from massive_deploy.topology.model import Strict
+from massive_deploy.topology.units import Megabytes
+
+
+class Settings(Strict):
+    """Sessions and the task queue."""
+
+    memory: Megabytes | None = Field(default=None, ge=16)
+    """Memory for data; writes beyond it are refused, nothing is evicted. Default: 8 % of the host's."""
+    connections: int = Field(default=5000, ge=100, le=60000)
+    """Most clients at the same time."""
+    fsync: Literal["always", "everysec", "no"] = "everysec"
+    """When the append-only file reaches the disk: at every write, once a second, or when the kernel likes."""

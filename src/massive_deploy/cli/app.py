@@ -1,0 +1,61 @@
+"""All commands, in the order of their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from massive_deploy import __version__
+from massive_deploy.cli import (
+    destroy,
+    execute,
+    explain,
+    graph,
+    hosts,
+    init,
+    plan,
+    render,
+    schema,
+    status,
+    up,
+    validate,
+    verify,
+)
+
+app = typer.Typer(
+    name="massive-deploy",
+    help="From one topology file to a running, verified, monitored Django stack.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WRITE, RUN, LOOK = "Describe", "Run", "Look"
+
+app.command("init", rich_help_panel=WRITE)(init.init)
+app.command("validate", rich_help_panel=WRITE)(validate.validate)
+app.command("explain", rich_help_panel=WRITE)(explain.explain)
+app.command("schema", rich_help_panel=WRITE)(schema.schema)
+app.command("render", rich_help_panel=WRITE)(render.render)
+app.command("graph", rich_help_panel=WRITE)(graph.graph)
+app.command("plan", rich_help_panel=RUN)(plan.plan)
+app.command("up", rich_help_panel=RUN)(up.up)
+app.command("exec", rich_help_panel=RUN, context_settings={"ignore_unknown_options": True})(execute.execute)
+app.command("destroy", rich_help_panel=RUN)(destroy.destroy)
+app.command("status", rich_help_panel=LOOK)(status.status)
+app.command("verify", rich_help_panel=LOOK)(verify.verify)
+app.command("hosts", rich_help_panel=LOOK)(hosts.hosts)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """From one topology file to a running, verified, monitored Django stack."""

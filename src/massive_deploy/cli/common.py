@@ -1,0 +1,39 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from massive_deploy.errors import MassiveDeployError
+
+InventoryPath = Annotated[
+    Path, typer.Argument(help="Folder with topology.yaml.", metavar="INVENTORY", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def echo_json(value: Any) -> None:
+    """Indented JSON on standard output."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def matching(patterns: Sequence[str], names: Iterable[str], what: str) -> list[str]:
+    """Names that match one of the globs; all names when there is no glob.
+
+    Raises:
+        MassiveDeployError: a glob that matches nothing.
+    """
+    known = list(names)
+    if not patterns:
+        return known
+    wanted = [p.strip() for pattern in patterns for p in pattern.split(",") if p.strip()]
+    for pattern in wanted:
+        if not fnmatch.filter(known, pattern):
+            raise MassiveDeployError(f"no {what} matches '{pattern}'", f"there are: {', '.join(known)}")
+    return [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)]

@@ -1,0 +1,13 @@
+"""`schema`: the JSON schema for editors."""
+
+from __future__ import annotations
+
+from massive_deploy.cli.common import echo_json
+
+
+def schema() -> None:
+    """Print the JSON schema of topology.yaml, roles included, for completion in editors."""
+    from massive_deploy.roles import catalogue
+    from massive_deploy.topology.schema import json_schema
+
+    echo_json(json_schema({name: role.Settings for name, role in catalogue().items()}))

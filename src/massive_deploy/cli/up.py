@@ -1,0 +1,39 @@
+"""`up`: bring the hosts to what the topology says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from massive_deploy.cli.common import InventoryPath
+
+if TYPE_CHECKING:
+    from massive_deploy.console import Reporter
+    from massive_deploy.operate.up import Outcome
+
+
+def up(inventory: InventoryPath) -> None:
+    """Make the hosts as the topology says. Running it again changes nothing.
+
+    Exit codes: 0 done, 3 refused, 4 another run holds the lock, 5 some hosts failed, 6 the topology is wrong.
+    """
+    from massive_deploy.console import Reporter, RunLog
+    from massive_deploy.inventory import open_inventory
+    from massive_deploy.operate.up import up as bring_up
+
+    opened = open_inventory(inventory)
+    reporter = Reporter(RunLog(opened.name, "up"))
+    try:
+        outcome = bring_up(inventory, reporter)
+    finally:
+        reporter.say(f"log: {reporter.log.path}")
+    _ending(reporter, outcome)
+
+
+def _ending(reporter: Reporter, outcome: Outcome) -> None:
+    layout, folder = outcome.inventory.layout, outcome.inventory.folder
+    reporter.say(f"{layout.name} is up: {outcome.operations} operations in {outcome.seconds:.0f} s")
+    for host in layout.running("nginx"):
+        reporter.say(f"  site         http://{host.address}/")
+    for host in layout.running("monitoring"):
+        reporter.say(f"  monitoring   http://{host.address}:9090/")
+    reporter.say(f"  next         massive-deploy status {folder}; massive-deploy verify {folder}")

@@ -1,0 +1,154 @@
+"""What a role wants of one host, as plain values. Equal inputs give equal values; nothing here touches a host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def digest(*parts: str | bytes) -> str:
+    """A hexadecimal SHA-256 over the parts; the order counts, and no two different lists share one."""
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        total.update(len(raw).to_bytes(8, "big") + raw)
+    return total.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A managed file: absolute path, whole content, octal mode, owner and group by name."""
+
+    path: str
+    content: str
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Of the content alone, as `sha256sum` prints it."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """Of content, mode and ownership."""
+        return digest(self.path, self.content, oct(self.mode), self.owner, self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory that must exist with this mode and ownership; what is inside is not managed."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A system user without a login shell, with a group of the same name unless `group` says otherwise.
+
+    The home directory is named, not created: declare a Directory for it where one is needed.
+    """
+
+    name: str
+    home: str = "/nonexistent"
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit and which managed files it must be restarted or reloaded for.
+
+    `restart_on` and `reload_on` hold paths of this role's files (a path ending in "/" means every file below it).
+    A file in both counts as restart. `also` is mixed into the restart fingerprint (for instance a release id).
+    """
+
+    name: str
+    running: bool = True
+    enabled: bool = True
+    restart_on: tuple[str, ...] = ()
+    reload_on: tuple[str, ...] = ()
+    also: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A command that must succeed on the staged files before any of them goes live.
+
+    `command` is a shell line; `$STAGE` is the staging root, laid out like `/` and holding this role's files.
+    It runs only when one of `paths` (prefixes of managed paths) is about to change.
+    """
+
+    name: str
+    command: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A state that is not a file or unit: how to observe it, what it should read, and how to bring it about.
+
+    `observe` is a shell script run as root inside the one probe (10 s limit, read only, no secret in its text);
+    its standard output, stripped, is compared with `want`. When they differ, `run` is executed with `stdin`
+    (never shown, may hold secrets) on its standard input; then `observe` must read `want` within `settle` seconds.
+    Tasks run in order, before the role's units are started (`before_units`) or after. `artifact` is a local file
+    that is uploaded first; its place on the host is in `$ARTIFACT`. `fetch` is a path on this host that is brought to the
+    controller after `run`, as input of another host's artifact.
+    """
+
+    name: str
+    observe: str
+    want: str
+    run: str
+    stdin: str = ""
+    before_units: bool = False
+    settle: int = 0
+    timeout: int = 600
+    artifact: Path | None = None
+    fetch: tuple[str, Path] | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A shell command that must succeed within `seconds` after the role changed something on the host."""
+
+    name: str
+    command: str
+    seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Everything one role wants of one host. `absent` are paths that must not exist (files or links)."""
+
+    packages: tuple[str, ...] = ()
+    users: tuple[User, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    files: tuple[File, ...] = ()
+    absent: tuple[str, ...] = ()
+    validators: tuple[Validator, ...] = ()
+    units: tuple[Unit, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    gates: tuple[Gate, ...] = field(default=())
+
+    def matching(self, paths: Iterable[str]) -> tuple[File, ...]:
+        """This role's files named by exact path, or by a prefix that ends in "/"."""
+        wanted = tuple(paths)
+        return tuple(
+            f for f in self.files if any(f.path == p or (p.endswith("/") and f.path.startswith(p)) for p in wanted)
+        )
+
+    def restart_fingerprint(self, unit: Unit) -> str:
+        """Changes whenever the unit must be restarted."""
+        return digest(unit.also, *(f.fingerprint for f in self.matching(unit.restart_on)))
+
+    def reload_fingerprint(self, unit: Unit) -> str:
+        """Changes whenever the unit must be reloaded."""
+        return digest(*(f.fingerprint for f in self.matching(unit.reload_on)))

@@ -1,0 +1,159 @@
+"""Plans become steps: pure values that tests compare by equality. No step touches what its plan does not name."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from massive_deploy.desired import Directory, Gate, User
+from massive_deploy.engine.fileset import file_step
+from massive_deploy.engine.plan import HostPlan, RolePlan, TaskChange, UnitChange
+from massive_deploy.engine.probe import MANAGED, STAMPS, STATE
+from massive_deploy.engine.step import Step
+
+PACKAGES = r"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1
+get="apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0
+  -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
+if [ -n "$(dpkg --audit)" ]; then dpkg --configure -a --force-confdef --force-confold; $get -f install; fi
+[ $# -gt 0 ] || exit 0
+policy=/usr/sbin/policy-rc.d
+restore() { rm -f "$policy"; [ ! -e "$policy.massive-deploy" ] || mv "$policy.massive-deploy" "$policy"; }
+[ -e "$policy.massive-deploy" ] || [ ! -e "$policy" ] || mv "$policy" "$policy.massive-deploy"
+trap restore EXIT
+printf '#!/bin/sh\nexit 101\n' >"$policy"
+chmod 755 "$policy"
+fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -360 2>/dev/null | head -n 1)
+[ -n "$fresh" ] || $get update
+$get --no-install-recommends install "$@" || { $get update && $get --no-install-recommends install "$@"; }
+"""
+
+SETTLED = r"""
+settled() {
+  i=0; calm=0; last=
+  while [ $i -lt 60 ]; do
+    state=$(systemctl show -p ActiveState,NRestarts,MainPID,Type --value -- "$1" | tr '\n' ' ')
+    case "$state" in
+      *inactive*|*failed*|*activating*|*deactivating*) calm=0 ;;
+      *) if [ "$state" = "$last" ]; then calm=$((calm + 1)); else calm=0; fi ;;
+    esac
+    [ $calm -lt 4 ] || return 0
+    last=$state; i=$((i + 1)); sleep 0.5
+  done
+  echo "$1 does not stay up: $state" >&2
+  journalctl -u "$1" -n 25 --no-pager -o cat >&2 || true
+  return 1
+}
+"""
+
+
+def package_step(plan: HostPlan) -> Step | None:
+    """One apt transaction: heals an interrupted dpkg first, starts no service."""
+    if not plan.packages and not plan.heal_dpkg:
+        return None
+    body = f"set -- {shlex.join(plan.packages)}\n{PACKAGES}"
+    return Step("packages", f"install {len(plan.packages)} packages", body, timeout=1800)
+
+
+def steps(plan: RolePlan) -> list[Step]:
+    """All steps of one role on one host, in the order of the engine's promise."""
+    wanted: list[Step | None] = [
+        _base_step(plan),
+        file_step(plan),
+        *(_task_step(plan.role, change) for change in plan.tasks if change.task.before_units),
+        _unit_step(plan.role, plan.units),
+        *(_task_step(plan.role, change) for change in plan.tasks if not change.task.before_units),
+        *(_gate_step(plan.role, gate) for gate in plan.gates),
+        _managed_step(plan),
+    ]
+    return [step for step in wanted if step is not None]
+
+
+def _base_step(plan: RolePlan) -> Step | None:
+    if not plan.users and not plan.directories:
+        return None
+    lines = ["set -eu", *(_user(user) for user in plan.users), *(_directory(d) for d in plan.directories)]
+    return Step(plan.role, "users and directories", "\n".join(lines))
+
+
+def _user(user: User) -> str:
+    name = shlex.quote(user.name)
+    add = f"useradd --system --user-group --home-dir {shlex.quote(user.home)} --shell /usr/sbin/nologin {name}"
+    lines = [f"getent passwd {name} >/dev/null || {add}"]
+    lines += [f"usermod --append --groups {shlex.quote(','.join(user.groups))} {name}"] if user.groups else []
+    return "\n".join(lines)
+
+
+def _directory(d: Directory) -> str:
+    return shlex.join(["install", "-d", "-m", f"{d.mode:04o}", "-o", d.owner, "-g", d.group, d.path])
+
+
+def _task_step(role: str, change: TaskChange) -> Step:
+    task = change.task
+    lines = [f"run() {{\n{task.run}\n}}", "set -eu", "run"]
+    if task.settle:
+        late = shlex.quote(f"not so after {task.settle} s: {task.name}")
+        lines += [
+            f"want={shlex.quote(task.want.strip())}; end=$(( $(date +%s) + {task.settle} ))",
+            f'until [ "$(sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null)" = "$want" ]; do',
+            f'  [ "$(date +%s)" -lt $end ] || {{ echo {late} >&2; exit 1; }}',
+            "  sleep 0.5",
+            "done",
+        ]
+    return Step(role, task.name, "\n".join(lines), task.stdin, task.timeout, task.artifact, task.fetch)
+
+
+def _unit_step(role: str, changes: Sequence[UnitChange]) -> Step | None:
+    if not changes:
+        return None
+    lines = ["set -eu", SETTLED, f"install -d -m 0700 {STATE} {STAMPS}", "systemctl daemon-reload"]
+    for change in changes:
+        lines += _unit(role, change)
+    names = ", ".join(f"{'+'.join(change.verbs)} {change.unit.name}" for change in changes)
+    return Step(role, names, "\n".join(lines), timeout=300)
+
+
+def _unit(role: str, change: UnitChange) -> list[str]:
+    name = shlex.quote(change.unit.name)
+    stamp = shlex.quote(f"{STAMPS}/{role}.{change.unit.name}")
+    lines: list[str] = []
+    for verb in change.verbs:
+        match verb:
+            case "enable":
+                lines.append(f"systemctl unmask --quiet {name} 2>/dev/null || true; systemctl enable --quiet {name}")
+            case "disable":
+                lines.append(
+                    f"if systemctl cat {name} >/dev/null 2>&1; then systemctl disable --quiet --now {name}; fi"
+                )
+            case "stop":
+                lines.append(f"systemctl stop {name}")
+            case "start" | "restart":
+                lines.append(f"systemctl reset-failed {name} 2>/dev/null || true; systemctl restart {name}")
+            case "reload":
+                lines.append(f"systemctl reload-or-restart {name}")
+    if not change.unit.running:
+        return [*lines, f"rm -f {stamp}"]
+    stamps = shlex.quote(f"{change.restart_stamp} {change.reload_stamp}")
+    return [*lines, f"settled {name}", f"echo {stamps} >{stamp}"]
+
+
+def _gate_step(role: str, gate: Gate) -> Step:
+    script = "\n".join(
+        [
+            f"end=$(( $(date +%s) + {gate.seconds} ))",
+            f"until out=$(timeout 10 sh -c {shlex.quote(gate.command)} 2>&1 </dev/null); do",
+            '  [ "$(date +%s)" -lt $end ] || { echo "$out" >&2; exit 1; }',
+            "  sleep 0.5",
+            "done",
+        ]
+    )
+    return Step(role, f"wait: {gate.name}", script, timeout=gate.seconds + 20)
+
+
+def _managed_step(plan: RolePlan) -> Step | None:
+    if plan.managed is None:
+        return None
+    target = shlex.quote(f"{MANAGED}/{plan.role}")
+    script = f"set -eu; install -d -m 0700 {STATE} {MANAGED}; cat >{target}.new; mv -fT {target}.new {target}"
+    return Step(plan.role, "remember what is managed", script, "\n".join(plan.managed) + "\n")

@@ -1,0 +1,96 @@
+"""Connect to an inventory's hosts and read their state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from massive_deploy.engine import probe
+from massive_deploy.engine.observed import Observed
+from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
+from massive_deploy.operate.prepare import machines, target
+from massive_deploy.render import Rendered
+
+if TYPE_CHECKING:
+    from massive_deploy.engine.transport import Fleet
+    from massive_deploy.inventory import Inventory
+    from massive_deploy.targets import Ssh
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Open connections to the hosts that exist; `missing` are those whose machine is not made yet."""
+
+    fleet: Fleet
+    reach: Mapping[str, Ssh]
+    missing: frozenset[str]
+
+
+@contextmanager
+def session(inventory: Inventory, only: Iterable[str] | None = None) -> Iterator[Session]:
+    """Connect to the inventory's existing hosts (or only these).
+
+    Raises:
+        HostsFailed: a host cannot be reached, or its user cannot become root; nothing was changed.
+    """
+    from massive_deploy.engine.transport import connected
+
+    source = target(inventory)
+    present = set(source.present())
+    wanted = {host.name for host in inventory.layout.hosts if only is None or host.name in set(only)}
+    everywhere = source.reach(machines(inventory))
+    reach = {name: ssh for name, ssh in everywhere.items() if name in wanted & present}
+    if not reach:
+        yield Session(_nobody(), {}, frozenset(wanted))
+        return
+    with connected(reach) as (fleet, unreachable):
+        _refuse_unreachable(inventory, reach, unreachable)
+        problems = {name: why for name in reach if (why := fleet.sudo_problem(name))}
+        if problems:
+            hint = "give the user `NOPASSWD: ALL` in sudoers, or set `user: root`"
+            raise HostsFailed([HostFailure(name, "connect", "sudo", why, hint) for name, why in problems.items()])
+        yield Session(fleet, reach, frozenset(wanted - present))
+
+
+def _nobody() -> Fleet:
+    from massive_deploy.engine.transport import Fleet
+
+    return Fleet({})
+
+
+def _refuse_unreachable(inventory: Inventory, reach: Mapping[str, Ssh], unreachable: Mapping[str, str]) -> None:
+    if not unreachable:
+        return
+    failures = []
+    for name, why in sorted(unreachable.items()):
+        ssh = reach[name]
+        port = f" -p {ssh.port}" if ssh.port != 22 else ""
+        hint = (
+            f"ssh{port} {ssh.user}@{ssh.host}"
+            if inventory.topology.target == "ssh"
+            else f"docker start {inventory.name}-{name}"
+        )
+        failures.append(
+            HostFailure(name, "connect", f"ssh {ssh.user}@{ssh.host}:{ssh.port}", why, f"{hint}, then run this again")
+        )
+    raise HostsFailed(failures)
+
+
+def read(opened: Session, rendered: Rendered) -> dict[str, Observed]:
+    """One probe per connected host; hosts that do not exist yet are observed as such.
+
+    Raises:
+        MassiveDeployError: a host's probe printed nothing.
+    """
+    scripts = {host: probe.script(roles) for host, roles in rendered.items() if host in opened.reach}
+    outputs = opened.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=120)
+    seen = {host: Observed(exists=False) for host in rendered if host in opened.missing}
+    for host, output in outputs.items():
+        if "fact\t" not in output.stdout:
+            raise MassiveDeployError(
+                f"{host}: cannot read its state: {output.cause}", "see whether the host is healthy, then run this again"
+            )
+        seen[host] = probe.parse(output.stdout, rendered[host])
+    return seen

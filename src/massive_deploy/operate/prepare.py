@@ -1,0 +1,81 @@
+"""From an opened inventory to desired states and machines' coordinates; no host is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from massive_deploy.errors import MassiveDeployError
+from massive_deploy.render import Rendered, Renderer, controller_authorities, stages
+from massive_deploy.secrets import Secrets
+from massive_deploy.targets import Machine, Ssh, Target
+
+if TYPE_CHECKING:
+    from massive_deploy.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything `plan` and `up` compare the hosts with."""
+
+    inventory: Inventory
+    secrets: Secrets
+    renderer: Renderer
+    rendered: Rendered
+    generations: tuple[tuple[str, ...], ...]
+
+
+def prepare(inventory: Inventory) -> Prepared:
+    """Render the inventory: fetches the project's source, opens or generates secrets (not yet saved)."""
+    from massive_deploy import sources
+
+    secrets = Secrets(inventory.folder)
+    renderer = Renderer(
+        inventory.layout,
+        inventory.roles,
+        secrets,
+        project=inventory.project,
+        release=sources.fetch(inventory.topology.app, inventory.folder),
+        authorities=controller_authorities(),
+    )
+    rendered = renderer.all()
+    return Prepared(inventory, secrets, renderer, rendered, stages(inventory.layout, inventory.roles))
+
+
+def machines(inventory: Inventory) -> list[Machine]:
+    """The machines the layout stands on."""
+    return [Machine(h.name, h.address, h.memory_mb, h.cpus) for h in inventory.layout.hosts]
+
+
+def target(inventory: Inventory) -> Target:
+    """Where this inventory's machines come from."""
+    topology = inventory.topology
+    if topology.target == "docker":
+        from massive_deploy.targets.docker import DockerTarget
+
+        return DockerTarget(topology.name, inventory.subnet, topology.docker.image, inventory.folder)
+    from massive_deploy.targets.ssh import SshTarget
+
+    return SshTarget(ssh_hosts(inventory))
+
+
+def ssh_hosts(inventory: Inventory) -> Mapping[str, Ssh]:
+    """Coordinates of the hosts the user gave; key files are relative to the inventory's folder."""
+    found = {}
+    for name, given in inventory.topology.hosts.items():
+        key = inventory.folder / given.key if given.key is not None else None
+        known = inventory.folder / given.known_hosts if given.known_hosts is not None else None
+        for path in (key, known):
+            if path is not None and not path.expanduser().is_file():
+                raise MassiveDeployError(
+                    f"hosts.{name}: no file {path}", "correct `key` or `known_hosts` in topology.yaml"
+                )
+        found[name] = Ssh(
+            given.address,
+            given.port,
+            given.user,
+            key.expanduser() if key is not None else None,
+            known.expanduser() if known is not None else None,
+        )
+    return found

@@ -1,0 +1,112 @@
+"""`up`: make the machines, compare, apply the difference, look again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from massive_deploy.console import Reporter
+from massive_deploy.engine import plan as planning
+from massive_deploy.engine import report
+from massive_deploy.engine.apply import apply, compile_stages
+from massive_deploy.engine.lock import locked
+from massive_deploy.engine.observed import Observed
+from massive_deploy.engine.plan import Plan
+from massive_deploy.engine.probe import STATE
+from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
+from massive_deploy.inventory import Inventory, open_inventory, save
+from massive_deploy.operate.observe import Session, read, session
+from massive_deploy.operate.prepare import Prepared, machines, prepare, target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of `up` did."""
+
+    inventory: Inventory
+    operations: int
+    seconds: float
+
+
+def make_plan(inventory: Inventory) -> Plan:
+    """What `up` would do, changing nothing anywhere."""
+    prepared = prepare(inventory)
+    with session(inventory) as opened:
+        return planning.make(prepared.rendered, read(opened, prepared.rendered))
+
+
+def up(path: Path, reporter: Reporter) -> Outcome:
+    """Bring the inventory up to its topology.
+
+    Raises:
+        HostsFailed, Locked, InvalidInput, MassiveDeployError: see each; what ran before keeps running.
+    """
+    start = time.monotonic()
+    inventory = open_inventory(path)
+    prepared = prepare(inventory)
+    save(inventory)
+    prepared.secrets.save()
+    target(inventory).ensure(machines(inventory), reporter.say)
+    with session(inventory) as opened, locked(opened.fleet, opened.reach, "up"):
+        observed = read(opened, prepared.rendered)
+        inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
+        todo = planning.make(prepared.rendered, observed)
+        reporter.log.write("\n".join(report.lines(todo)))
+        reporter.say(report.summary(todo))
+        operations = 0
+        if not todo.empty:
+            stages = compile_stages(todo, prepared.generations)
+            try:
+                with reporter.live():
+                    operations = apply(opened.fleet, stages, reporter.on_stage, reporter.on_step)
+            except HostsFailed as error:
+                raise _with_next(error, inventory) from error
+            _look_again(opened, prepared)
+        _journal(opened, "up", operations, start)
+    return Outcome(inventory, operations, time.monotonic() - start)
+
+
+def _with_facts(
+    path: Path, inventory: Inventory, prepared: Prepared, opened: Session, observed: Mapping[str, Observed]
+) -> tuple[Inventory, Prepared, Mapping[str, Observed]]:
+    """Record the size of given hosts on first sight; desired states are rendered anew when that changes them."""
+    if inventory.topology.target != "ssh":
+        return inventory, prepared, observed
+    facts = {name: (seen.facts.cpus, seen.facts.memory_mb) for name, seen in observed.items() if seen.exists}
+    if not save(inventory, facts):
+        return inventory, prepared, observed
+    again = open_inventory(path)
+    anew = prepare(again)
+    return again, anew, read(opened, anew.rendered)
+
+
+def _with_next(error: HostsFailed, inventory: Inventory) -> HostsFailed:
+    hint = f"mend the cause, then: massive-deploy up {inventory.folder}"
+    return HostsFailed([HostFailure(f.host, f.stage, f.step, f.cause, f.next or hint) for f in error.failures])
+
+
+def _look_again(opened: Session, prepared: Prepared) -> None:
+    left = planning.make(prepared.rendered, read(opened, prepared.rendered))
+    if left.changes:
+        shown = "\n".join(report.lines(left))
+        raise MassiveDeployError(
+            f"the hosts are still not as the topology says:\n{shown}", "run `massive-deploy plan` and look at the host"
+        )
+
+
+def _journal(opened: Session, command: str, operations: int, start: float) -> None:
+    if not operations:
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    line = json.dumps(
+        {"at": now, "command": command, "operations": operations, "seconds": round(time.monotonic() - start, 1)}
+    )
+    script = f"install -d -m 0700 {STATE}; cat >>{STATE}/journal.jsonl"
+    opened.fleet.run_all(dict.fromkeys(opened.reach, script), dict.fromkeys(opened.reach, line))

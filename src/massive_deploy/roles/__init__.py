@@ -1,0 +1,81 @@
+"""The roles of this run: a search path over the user's project first, then ours. One folder is one role."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, cast
+
+from massive_deploy.errors import MassiveDeployError
+from massive_deploy.paths import search_path
+
+if TYPE_CHECKING:
+    from massive_deploy.desired import Desired
+    from massive_deploy.topology.layout import Port
+    from massive_deploy.topology.model import Strict, Topology
+    from massive_deploy.view import HostView
+
+__path__ = [str(path) for path in search_path("roles", None)]
+
+
+class Role(Protocol):
+    """What a folder under roles/ exports.
+
+    NEEDS: roles that must be done on all hosts before this one starts. PLACED_ON: the parts whose hosts run it
+    ("every" means all). SERVES: its ports. CALLS: services it connects to, as `role.port-name`. `wanted` leaves the
+    role out of stacks that do not use it. `desired` is pure. A folder may also export `sums(layout)`, the capacity
+    arithmetic it takes part in, and hold checks.py with the testinfra checks of the running role.
+    """
+
+    __doc__: str
+    NEEDS: Sequence[str]
+    PLACED_ON: Sequence[str]
+    SERVES: Sequence[Port]
+    CALLS: Sequence[str]
+    Settings: type[Strict]
+    wanted: Callable[[Topology], bool]
+    desired: Callable[[HostView], Desired]
+
+
+def use(project: Path | None) -> None:
+    """Put the project's roles/ folder before ours. Call before any role is loaded."""
+    __path__[:] = [str(path) for path in search_path("roles", project)]
+
+
+def names() -> list[str]:
+    """Every role on the search path, sorted."""
+    return sorted({module.name for module in pkgutil.iter_modules(__path__) if module.ispkg})
+
+
+def load(name: str) -> Role:
+    """The role of that name.
+
+    Raises:
+        MassiveDeployError: no such folder, or something its folder must export is missing.
+    """
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names())}"
+        raise MassiveDeployError(f"no role '{name}'", hint)
+    module = importlib.import_module(f"{__name__}.{name}")
+    missing = [export for export in Role.__annotations__ if export != "__doc__" and not hasattr(module, export)]
+    if missing:
+        raise MassiveDeployError(
+            f"role '{name}' does not export {', '.join(missing)}", f"add it to roles/{name}/__init__.py"
+        )
+    return cast("Role", module)
+
+
+def folder(name: str) -> Path:
+    """Where the role's files are."""
+    module: ModuleType = importlib.import_module(f"{__name__}.{name}")
+    return Path(str(module.__file__)).parent
+
+
+def catalogue() -> Mapping[str, Role]:
+    """All roles by name."""
+    return {name: load(name) for name in names()}

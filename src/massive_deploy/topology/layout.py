@@ -1,0 +1,140 @@
+"""The placed, resolved topology: which host plays which part, who talks to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .model import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host: its parts, the database cluster it belongs to (1, 2, … or None), address and size."""
+
+    name: str
+    group: str
+    parts: tuple[str, ...]
+    address: str
+    number: int
+    cluster: int | None = None
+    cpus: int = 2
+    memory_mb: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Something a role serves: its name within the role, its TCP port, and where Prometheus scrapes it, if it does."""
+
+    name: str
+    number: int
+    metrics: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One permitted connection: from a host's role to a host's role, on a TCP port."""
+
+    source: str
+    source_role: str
+    target: str
+    target_role: str
+    service: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One physical PostgreSQL cluster. Cluster 1 also holds what is not sharded."""
+
+    number: int
+    name: str
+    hosts: tuple[Host, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """One Django database alias and the pooler's database behind it; `writable` ones reach the cluster's leader."""
+
+    name: str
+    database: str
+    cluster: int
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Capacity arithmetic shown to the user: the terms, what they add or multiply up to, and the limit."""
+
+    name: str
+    formula: str
+    total: int
+    limit: int
+    where: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the total stays within the limit."""
+        return self.total <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The value everything is derived from. `roles` maps a role to the names of the hosts that run it."""
+
+    name: str
+    topology: Topology
+    hosts: tuple[Host, ...]
+    roles: Mapping[str, tuple[str, ...]]
+    settings: Mapping[str, Any]
+    ports: Mapping[str, tuple[Port, ...]]
+    calls: Mapping[str, tuple[str, ...]]
+    leaving: tuple[Host, ...] = ()
+
+    def host(self, name: str) -> Host:
+        """The host of that name; KeyError if there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
+
+    def running(self, role: str) -> tuple[Host, ...]:
+        """Hosts that run the role, in order of their names' numbers; empty when the role is not in this stack."""
+        names = self.roles.get(role, ())
+        return tuple(host for host in self.hosts if host.name in names)
+
+    def roles_of(self, host: str) -> tuple[str, ...]:
+        """Roles of one host, in no particular order."""
+        return tuple(role for role, hosts in self.roles.items() if host in hosts)
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """The PostgreSQL clusters in order of their number."""
+        numbers = sorted({host.cluster for host in self.hosts if host.cluster is not None})
+        return tuple(
+            Cluster(n, f"{self.name}-{n}", tuple(host for host in self.hosts if host.cluster == n)) for n in numbers
+        )
+
+    @property
+    def database(self) -> str:
+        """Name of the project's database, the same in every cluster."""
+        return (self.topology.app.name or self.name).replace("-", "_")
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Django's database aliases: default and replica (cluster 1), then shard1, shard1_replica, … when sharded."""
+        db, shards = self.database, [cluster.number for cluster in self.clusters]
+        pairs = [("default", "replica", db, 1)]
+        if len(shards) > 1:
+            pairs += [(f"shard{n}", f"shard{n}_replica", f"{db}_shard{n}", n) for n in shards]
+        return tuple(
+            alias
+            for leader, replica, name, number in pairs
+            for alias in (Alias(leader, name, number, True), Alias(replica, f"{name}_ro", number, False))
+        )
+
+    @staticmethod
+    def balancer_port(alias: Alias) -> int:
+        """Loopback port on every app host where HAProxy hands this alias' connections to its cluster."""
+        return 15000 + 2 * alias.cluster + (0 if alias.writable else 1)

@@ -1,0 +1,158 @@
+"""The topology as pydantic models: strict, every field described. Docs, schema and `explain` come from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import forms
+from .units import Megabytes, Size
+
+Name = Annotated[str, Field(pattern=forms.NAME)]
+HostName = Annotated[str, Field(pattern=forms.HOST_NAME)]
+Ipv4 = Annotated[str, Field(pattern=forms.IPV4)]
+DottedName = Annotated[str, Field(pattern=forms.DOTTED_NAME)]
+DomainName = Annotated[str, Field(pattern=forms.DOMAIN_NAME, max_length=253)]
+EnvName = Annotated[str, Field(pattern=forms.ENV_NAME)]
+Line = Annotated[str, Field(pattern=forms.LINE)]
+Word = Annotated[str, Field(pattern=forms.WORD)]
+RelativePath = Annotated[str, Field(pattern=forms.RELATIVE)]
+GitRef = Annotated[str, Field(pattern=forms.GIT_REF)]
+Package = Annotated[str, Field(pattern=forms.DEBIAN_PACKAGE)]
+Identifier = Annotated[str, Field(pattern=forms.IDENTIFIER)]
+UserName = Annotated[str, Field(pattern=forms.USER)]
+UrlPath = Annotated[str, Field(pattern=forms.URL_PATH)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, nothing is coerced, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Cache(Strict):
+    """In-memory stores. memcached is the flat cache; Redis holds sessions and the task queue."""
+
+    memcached: int = Field(default=1, ge=0, le=64)
+    """memcached nodes; Django spreads keys over them."""
+    redis: int = Field(default=1, ge=1, le=1)
+    """Redis nodes."""
+
+
+class Failover(Strict):
+    """How the database tier changes its leader."""
+
+    speed: Literal["fast", "normal", "safe"] = "normal"
+    """Patroni's timing: fast 20/2/9 s, normal 30/5/10 s, safe 60/10/20 s (ttl/loop/retry)."""
+    max_lag: Size = Field(default=1024 * 1024, ge=1)
+    """A replica further behind than this (bytes of WAL) is never promoted."""
+    synchronous: Literal["auto", "off", "quorum", "strict"] = "auto"
+    """Commit waits for a replica. auto: quorum with two replicas or more, otherwise off."""
+
+
+class Reads(Strict):
+    """What a replica must be to serve reads."""
+
+    max_lag: Size = Field(default=16 * 1024 * 1024, ge=1)
+    """A replica further behind than this (bytes of WAL) gets no reads."""
+
+
+class App(Strict):
+    """The Django project to deploy."""
+
+    source: Word
+    """A folder (relative to the topology file) or a git URL."""
+    ref: GitRef = "HEAD"
+    """Branch, tag or commit, for a git source."""
+    subdirectory: RelativePath = "."
+    """Folder inside the source that holds manage.py."""
+    name: Name | None = None
+    """Short name of the project; names the database and the system user's units. Default: the inventory's name."""
+    requirements: RelativePath = "auto"
+    """File with the dependencies (requirements.txt, pyproject.toml, uv.lock, poetry-style pyproject); auto finds it."""
+    settings: DottedName
+    """Django settings module."""
+    wsgi: DottedName | None = None
+    """WSGI module; its `application` is served. Default: the settings' package + `.wsgi`."""
+    overlay: bool = True
+    """Run with a settings module that adds the stack's databases, caches and hosts on top of the project's own."""
+    environment: dict[EnvName, Line] = Field(default_factory=dict)
+    """Extra environment variables of the project."""
+    packages: list[Package] = Field(default_factory=list)
+    """Extra Debian packages the project needs at run time."""
+    pip: list[Word] = Field(default_factory=list)
+    """Extra Python requirements."""
+    domains: list[DomainName] = Field(default_factory=list)
+    """Host names the site answers to. Empty: any name."""
+    migrate: bool = True
+    """Run `migrate` once per release, before it serves."""
+    collectstatic: bool = True
+    """Collect static files into the release when it is built."""
+    worker: DottedName | None = None
+    """Celery application (for instance `shop`); no worker when absent."""
+    health: UrlPath = "/"
+    """Path that answers below 500 when the project is healthy."""
+
+
+class SshHost(Strict):
+    """A machine that exists already."""
+
+    address: Ipv4
+    """IPv4 address, reached from the controller and from the other hosts."""
+    port: int = Field(default=22, ge=1, le=65535)
+    """SSH port."""
+    user: UserName = "root"
+    """SSH user; one that is not root needs sudo without a password."""
+    key: Word | None = None
+    """Private key file (relative to the topology file). Default: the agent's or the user's own keys."""
+    known_hosts: Word | None = None
+    """File with the host's key. Default: the user's known_hosts."""
+    group: Identifier | None = None
+    """Host group of the stack this machine belongs to. Default: the first group that still needs one."""
+
+
+class DockerTarget(Strict):
+    """Machines made as systemd containers: for demos, tests and trying things out."""
+
+    subnet: Annotated[str, Field(pattern=forms.SUBNET)] | None = None
+    """The /24 network of the containers. Default: derived from the inventory's name."""
+    image: Annotated[str, Field(pattern=forms.IMAGE)] | None = None
+    """Base image. Default: built on first use from Debian trixie."""
+    memory: Megabytes = Field(default=1024, ge=256)
+    """Memory limit of each machine."""
+    cpus: int = Field(default=2, ge=1)
+    """CPUs each machine may count on when sizes are computed."""
+
+
+class Topology(Strict):
+    """One inventory: what to run, how many of each, and where."""
+
+    name: Name
+    """Names the inventory's hosts, networks and database clusters."""
+    stack: Identifier = "massive"
+    """Which parts share a host: small, massive, sharded, or a file in your own stacks/ folder."""
+    target: Literal["docker", "ssh"] = "ssh"
+    """Where machines come from: made as containers, or given under `hosts`."""
+    docker: DockerTarget = Field(default_factory=DockerTarget)
+    """Settings of the docker target."""
+    hosts: dict[HostName, SshHost] = Field(default_factory=dict)
+    """Machines of the ssh target."""
+    edge_servers: int = Field(default=1, ge=1, le=64)
+    """Hosts with nginx and Varnish."""
+    app_servers: int = Field(default=2, ge=1, le=1000)
+    """Hosts with gunicorn, the pooler and the Celery worker."""
+    replicas: int = Field(default=1, ge=0, le=15)
+    """Streaming replicas of each database cluster, beside its leader."""
+    shards: int = Field(default=1, ge=1, le=256)
+    """Database clusters, each with its own leader and replicas."""
+    pooler: Literal["pgbouncer", "pgpool"] = "pgbouncer"
+    """Connection pooler on the app hosts."""
+    cache: Cache = Field(default_factory=Cache)
+    """In-memory stores."""
+    failover: Failover = Field(default_factory=Failover)
+    """Leader changes."""
+    reads: Reads = Field(default_factory=Reads)
+    """Reads from replicas."""
+    app: App
+    """The Django project."""

@@ -14,7 +14,9 @@ Collector = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class Settings(Strict):
     """What each host tells about itself."""
 
-    without: list[Collector] = Field(default_factory=lambda: ["ipvs", "nfs", "nfsd", "zfs", "infiniband"], max_length=64)
+    without: list[Collector] = Field(
+        default_factory=lambda: ["ipvs", "nfs", "nfsd", "zfs", "infiniband"], max_length=64
+    )
     """Collectors left out. The one of systemd is always on: alerts need the state of units."""
     network_interfaces: str = Field(default="^(veth|docker|br-|cali|cni)", pattern=r"^[^\s\"'\\$]+$")
     """Network interfaces whose name matches this regular expression are left out."""

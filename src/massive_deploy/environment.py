@@ -50,7 +50,7 @@ def variables(view: HostView) -> dict[str, str]:
         "CSRF_TRUSTED_ORIGINS": ",".join(
             f"{scheme}://{domain}" for domain in app.domains for scheme in ("https", "http")
         ),
-        "STATIC_URL": "/static/",
+        "STATIC_URL": view.settings_of("app").static_url,
         "MEDIA_ROOT": MEDIA,
         "CACHE_URL": _cache_url(view),
         "REDIS_URL": f"{redis}/0",
@@ -95,6 +95,13 @@ def owner() -> tuple[User, tuple[Directory, ...]]:
         Directory(MEDIA, owner="app", group="app"),
     )
     return User("app", home="/srv/app"), folders
+
+
+def some_host(view: HostView) -> str:
+    """A host name the project answers to, for probes."""
+    for domain in view.topology.app.domains:
+        return domain.replace("*.", "www.", 1)
+    return "localhost"
 
 
 def _django_host(domain: str) -> str:

@@ -80,7 +80,7 @@ def summary(plan: Plan) -> str:
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan as plain data: {changes, hosts: [{host, created, packages, roles: [{role, files, tasks, units, …}]}]}."""
+    """The plan as plain data: {changes, hosts: [{host, packages, roles: [{role, files, tasks, units}]}]}."""
     return {"changes": plan.changes, "summary": summary(plan), "hosts": [_host_json(host) for host in plan.hosts]}
 
 

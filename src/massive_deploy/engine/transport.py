@@ -17,7 +17,7 @@ from typing import Any
 os.environ["PYINFRA_PROGRESS"] = "off"
 from gevent import monkey
 
-monkey.patch_all()
+monkey.patch_all(ssl=False)  # SSH needs no ssl, and it may be imported already
 
 import gevent  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
@@ -176,6 +176,7 @@ class Fleet:
             state.ops[host].clear()
             host.op_hash_order.clear()
         state.op_meta.clear()
+        state.is_executing = False
         events.steps.clear()
         events.on_step = on_step
         metas: list[tuple[str, Step, Any]] = []

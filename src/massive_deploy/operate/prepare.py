@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from massive_deploy.errors import MassiveDeployError
+from massive_deploy.paths import state_dir
 from massive_deploy.render import Rendered, Renderer, controller_authorities, stages
 from massive_deploy.secrets import Secrets
 from massive_deploy.targets import Machine, Ssh, Target
+from massive_deploy.topology.addresses import subnet
 
 if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
@@ -54,7 +56,9 @@ def target(inventory: Inventory) -> Target:
     if topology.target == "docker":
         from massive_deploy.targets.docker import DockerTarget
 
-        return DockerTarget(topology.name, inventory.subnet, topology.docker.image, inventory.folder)
+        return DockerTarget(
+            topology.name, subnet(topology), topology.docker.image, state_dir() / topology.name
+        )
     from massive_deploy.targets.ssh import SshTarget
 
     return SshTarget(ssh_hosts(inventory))

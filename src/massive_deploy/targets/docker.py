@@ -31,11 +31,11 @@ class DockerTarget:
 
     def ensure(self, machines: Sequence[Machine], say: Say) -> Mapping[str, Ssh]:
         """Makes missing machines, starts those stopped, sets changed limits; waits until SSH answers."""
-        from massive_deploy.targets.docker_engine import connect  # noqa: PLC0415
-        from massive_deploy.targets.docker_hosts import bring_all_up  # noqa: PLC0415
-        from massive_deploy.targets.docker_machine import Inventory  # noqa: PLC0415
-        from massive_deploy.targets.docker_network import check_addresses, ensure_network  # noqa: PLC0415
-        from massive_deploy.targets.image import host_image  # noqa: PLC0415
+        from massive_deploy.targets.docker_engine import connect
+        from massive_deploy.targets.docker_hosts import bring_all_up
+        from massive_deploy.targets.docker_machine import Inventory
+        from massive_deploy.targets.docker_network import check_addresses, ensure_network
+        from massive_deploy.targets.image import host_image
 
         check_addresses(machines, self.subnet)
         with connect() as client:
@@ -56,16 +56,16 @@ class DockerTarget:
 
     def present(self) -> Sequence[str]:
         """Names of the inventory's machines, running or not, sorted."""
-        from massive_deploy.targets.docker_engine import connect  # noqa: PLC0415
-        from massive_deploy.targets.docker_hosts import containers  # noqa: PLC0415
+        from massive_deploy.targets.docker_engine import connect
+        from massive_deploy.targets.docker_hosts import containers
 
         with connect() as client:
             return sorted(containers(client, self.inventory))
 
     def destroy(self, say: Say) -> None:
         """Removes the inventory's containers, network and keys. The image stays."""
-        from massive_deploy.targets.docker_engine import connect  # noqa: PLC0415
-        from massive_deploy.targets.docker_hosts import remove_all  # noqa: PLC0415
+        from massive_deploy.targets.docker_engine import connect
+        from massive_deploy.targets.docker_hosts import remove_all
 
         with connect() as client:
             remove_all(client, self.inventory, say)

@@ -22,7 +22,7 @@ LARGEST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The values of one file. `keys` and `values` map a location such as ("cache", "redis") to (line, column) from 1."""
+    """The values of one file. `keys` and `values` map a location such as ("cache", "redis") to line and column."""
 
     path: Path
     data: Mapping[str, Any]
@@ -79,10 +79,14 @@ def _parse(path: Path, text: str) -> Document:
     except RecursionError as error:
         raise _refused(path, 1, 1, "is nested too deeply", "flatten it") from error
     if root is None:
-        raise _refused(path, 1, 1, "is empty", "write `key: value` lines; `massive-deploy init` makes a file to start from")
+        raise _refused(
+            path, 1, 1, "is empty", "write `key: value` lines; `massive-deploy init` makes a file to start from"
+        )
     if not isinstance(root, MappingNode):
         line, column = root.start_mark.line + 1, root.start_mark.column + 1
-        raise _refused(path, line, column, "holds no mapping at the top", "write `key: value` lines, without a leading dash")
+        raise _refused(
+            path, line, column, "holds no mapping at the top", "write `key: value` lines, without a leading dash"
+        )
     walk = Walk(str(path))
     data = walk.value(root, ())
     if walk.problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -14,10 +14,8 @@ from pydantic.fields import FieldInfo
 from .model import Strict, Topology
 from .nodes import Location
 
-RoleSettings = dict[str, type[Strict]]
 
-
-def combined(roles: dict[str, type[Strict]] | None = None) -> type[Topology]:
+def combined(roles: Mapping[str, type[Strict]] | None = None) -> type[Topology]:
     """The topology with its `roles:` section: one field for each role, of the role's own Settings."""
     fields: dict[str, Any] = {
         name: (settings, Field(default_factory=settings, description=summary(settings)))
@@ -38,7 +36,7 @@ def summary(model: type[BaseModel]) -> str:
     return " ".join(text.strip().split("\n\n")[0].split())
 
 
-def model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model inside an annotation such as `Reads`, `Reads | None`, `dict[str, Reads]` or `list[Reads]`."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation if issubclass(annotation, BaseModel) else None
@@ -50,7 +48,7 @@ def model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any a
     return None
 
 
-def holds_keys(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
+def holds_keys(annotation: Any) -> bool:
     """Whether the annotation is a mapping with free keys or a list, whose items are not fields."""
     origin = get_origin(annotation)
     if origin in {Union, UnionType, Annotated}:

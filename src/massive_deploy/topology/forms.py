@@ -6,6 +6,7 @@ look-around. They spell out 0-9 because there `\\d` and `\\w` take in every scri
 
 from __future__ import annotations
 
+_STEP = r"[A-Za-z0-9_.@+-]*[A-Za-z0-9_@+][A-Za-z0-9_.@+-]*"
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
 NAME = r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$"
@@ -17,7 +18,7 @@ DOMAIN_NAME = r"^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{
 ENV_NAME = r"^[A-Z_][A-Z0-9_]*$"
 LINE = r"^[^\x00-\x1f\x7f]*$"
 WORD = r"^[^\x00-\x20\x7f-][^\x00-\x1f\x7f]*$"
-RELATIVE = r"^([A-Za-z0-9_.@+-]*[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*|\.)(/[A-Za-z0-9_.@+-]*[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)*/?$"
+RELATIVE = rf"^({_STEP}|\.)(/{_STEP})*/?$"
 GIT_REF = r"^[A-Za-z0-9_][A-Za-z0-9_./+@-]*$"
 DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?$"
 IMAGE = r"^[a-z0-9][A-Za-z0-9_.:/@-]*$"

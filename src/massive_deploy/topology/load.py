@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def load(path: Path, roles: Mapping[str, type[Strict]], project: Path | None = N
     found: list[Problem] = []
     stack = _stack(data, document, project, found)
     try:
-        topology = model.model_validate(_over(stack.defaults if stack else {}, data))
+        topology = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))
     except ValidationError as error:
         raise InvalidInput(_ordered(found + problems(error, document, model))) from error
     if stack is not None:

@@ -28,7 +28,9 @@ def check_machines(topology: Topology, stack: Stack, document: Document) -> Iter
 def warn_machines(topology: Topology, stack: Stack, document: Document) -> Iterator[Problem]:
     """What is doubtful about machines."""
     if topology.target == "ssh" and ("docker",) in document.keys:
-        yield document.problem(("docker",), "is not used: the target is ssh", "remove it, or set `target: docker`", key=True)
+        yield document.problem(
+            ("docker",), "is not used: the target is ssh", "remove it, or set `target: docker`", key=True
+        )
     needed = sum(stack.size(group, topology) for group in stack.hosts)
     if topology.target == "ssh" and len(topology.hosts) > needed:
         what = f"{len(topology.hosts)} machines are given, {needed} are used"
@@ -40,13 +42,19 @@ def _addresses(topology: Topology, document: Document) -> Iterator[Problem]:
     for name, host in topology.hosts.items():
         at = ("hosts", name, "address")
         if host.address in first:
-            yield document.problem(at, f"{host.address} is the address of '{first[host.address]}' already", "give each host its own")
+            yield document.problem(
+                at, f"{host.address} is the address of '{first[host.address]}' already", "give each host its own"
+            )
         first.setdefault(host.address, name)
         address = IPv4Address(host.address)
         if address.is_unspecified or address.is_multicast or address.is_reserved:
-            yield document.problem(at, f"{host.address} is no machine's address", "give the address the other hosts reach it by")
+            yield document.problem(
+                at, f"{host.address} is no machine's address", "give the address the other hosts reach it by"
+            )
         elif address.is_loopback and len(topology.hosts) > 1:
-            yield document.problem(at, f"{host.address} cannot be reached from the other hosts", "give its address on the network")
+            yield document.problem(
+                at, f"{host.address} cannot be reached from the other hosts", "give its address on the network"
+            )
 
 
 def _groups(topology: Topology, stack: Stack, document: Document) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ _BASED = re.compile(r"^0(o[0-7]{1,400}|x[0-9a-fA-F]{1,400})$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 
 
-class _Stop(Exception):  # noqa: N818 - not an error: it ends a walk that will not end by itself
+class _Stop(Exception):
     pass
 
 
@@ -40,7 +40,7 @@ def dotted(location: Location) -> str:
     return text
 
 
-def scalar(tag: str, text: str) -> Any:  # noqa: ANN401 - whatever YAML can say
+def scalar(tag: str, text: str) -> Any:
     """The value of a scalar whose tag YAML's resolver found; what only YAML 1.1 takes for a number stays text."""
     if tag == "null" and _NULL.match(text):
         return None
@@ -66,14 +66,14 @@ class Walk:
         self._seen = 0
         self._open: list[int] = []
 
-    def value(self, root: Node, location: Location) -> Any:  # noqa: ANN401 - whatever YAML can say
+    def value(self, root: Node, location: Location) -> Any:
         """The value of a node; None for parts that are refused, with a problem noted."""
         try:
             return self._value(root, location)
         except _Stop:
             return None
 
-    def _value(self, node: Node, location: Location) -> Any:  # noqa: ANN401
+    def _value(self, node: Node, location: Location) -> Any:
         self._seen += 1
         self.values[location] = _mark(node)
         if self._seen > _MOST or len(self._open) > _DEEPEST:
@@ -84,7 +84,9 @@ class Walk:
             return None
         tag = str(node.tag).removeprefix(_TAG)
         if tag not in _CORE:
-            self._note(node, location, f"the tag '{_short(str(node.tag))}' is not allowed", "remove it: plain values only")
+            self._note(
+                node, location, f"the tag '{_short(str(node.tag))}' is not allowed", "remove it: plain values only"
+            )
             return None
         self._open.append(id(node))
         try:
@@ -92,7 +94,7 @@ class Walk:
         finally:
             self._open.pop()
 
-    def _inner(self, node: Node, tag: str, location: Location) -> Any:  # noqa: ANN401
+    def _inner(self, node: Node, tag: str, location: Location) -> Any:
         if isinstance(node, MappingNode):
             return self._mapping(node, location)
         if isinstance(node, SequenceNode):

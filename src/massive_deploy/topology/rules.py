@@ -9,13 +9,26 @@ from pathlib import Path
 from massive_deploy.errors import Problem
 
 from .document import Document
-from .fields import did_you_mean
 from .machines import check_machines, warn_machines
 from .model import Topology
 from .nodes import Location
 from .stacks import Stack, counts, demand
 
-_TAKEN = {"all", "none", "pgbouncer", "pgpool", "postgres", "public", "replication", "sameuser", "samerole", "template0", "template1"}
+_TAKEN = frozenset(
+    [
+        "all",
+        "none",
+        "pgbouncer",
+        "pgpool",
+        "postgres",
+        "public",
+        "replication",
+        "sameuser",
+        "samerole",
+        "template0",
+        "template1",
+    ]
+)
 _SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE|API_?KEY|CREDENTIAL")
 _GIT = re.compile(r"^[a-z][a-z0-9+]*://|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:|\.git/?$")
 
@@ -31,7 +44,11 @@ def check(topology: Topology, stack: Stack, document: Document, roles: Collectio
     yield from check_machines(topology, stack, document)
     yield from _failover(topology, document)
     if topology.pooler not in roles:
-        yield document.problem(("pooler",), f"there is no role '{topology.pooler}'", f"make a folder roles/{topology.pooler}, or choose another")
+        yield document.problem(
+            ("pooler",),
+            f"there is no role '{topology.pooler}'",
+            f"make a folder roles/{topology.pooler}, or choose another",
+        )
     yield from _project(topology, document)
 
 
@@ -44,7 +61,9 @@ def warn(topology: Topology, stack: Stack, document: Document) -> Iterator[Probl
     for name in topology.app.environment:
         if _SECRET.search(name):
             what = "looks like a secret, and this file is kept in git"
-            yield document.problem(("app", "environment", name), what, "keep secrets in the inventory's encrypted store", key=True)
+            yield document.problem(
+                ("app", "environment", name), what, "keep secrets in the inventory's encrypted store", key=True
+            )
 
 
 def _stack_counts(topology: Topology, stack: Stack, document: Document) -> Iterator[Problem]:
@@ -61,7 +80,9 @@ def _stack_counts(topology: Topology, stack: Stack, document: Document) -> Itera
             yield document.problem(key, what, "use `stack: massive`")
     for part in ("memcached",):
         if not any(part in group.parts for group in stack.hosts.values()) and demand(part, topology):
-            yield document.problem(("cache", part), f"stack '{topology.stack}' has no {part} hosts", f"set `cache: {{{part}: 0}}`")
+            yield document.problem(
+                ("cache", part), f"stack '{topology.stack}' has no {part} hosts", f"set `cache: {{{part}: 0}}`"
+            )
 
 
 def _counted_by(part: str, topology: Topology) -> Location:
@@ -81,10 +102,22 @@ def _project(topology: Topology, document: Document) -> Iterator[Problem]:
     key: Location = ("app", "name") if topology.app.name else ("name",)
     database = (topology.app.name or topology.name).replace("-", "_")
     if database in _TAKEN or database.startswith("pg_"):
-        yield document.problem(key, f"the database and its user would be called '{database}', which PostgreSQL keeps for itself", "set another `app: name:`")
+        yield document.problem(
+            key,
+            f"the database and its user would be called '{database}', which PostgreSQL keeps for itself",
+            "set another `app: name:`",
+        )
     source = topology.app.source
     if not is_git(source) and not (document.path.parent / Path(source).expanduser()).is_dir():
-        yield document.problem(("app", "source"), f"no folder '{source}'", f"paths are relative to {document.path.parent}; git sources are URLs")
+        yield document.problem(
+            ("app", "source"),
+            f"no folder '{source}'",
+            f"paths are relative to {document.path.parent}; git sources are URLs",
+        )
     total = sum(counts(topology)[name] for name in ("edge_servers", "app_servers", "databases", "caches"))
     if topology.target == "docker" and total > 200:
-        yield document.problem(("target",), f"{total} machines do not fit a /24 network", "the docker target is for small stacks: lower the counts")
+        yield document.problem(
+            ("target",),
+            f"{total} machines do not fit a /24 network",
+            "the docker target is for small stacks: lower the counts",
+        )

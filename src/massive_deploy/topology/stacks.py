@@ -50,7 +50,9 @@ class Stack(Strict):
         if twice:
             raise ValueError(f"each part belongs to one group; several have {', '.join(twice)}")
         if "quorum" in parts or "every" in parts:
-            raise ValueError("quorum and every are not parts of a group: quorum hosts are chosen, every means all hosts")
+            raise ValueError(
+                "quorum and every are not parts of a group: quorum hosts are chosen, every means all hosts"
+            )
         if missing := {"edge", "app", "database", "redis", "monitor"} - set(parts):
             raise ValueError(f"no group has {', '.join(sorted(missing))}")
         if unknown := [name for name in self.quorum if name not in self.hosts]:
@@ -110,7 +112,9 @@ def load_stack(name: str, project: Path | None, document: Document | None = None
     if name not in known:
         hint = did_you_mean(name, known)
         what = f"no stack '{name}'"
-        raise InvalidInput([document.problem(("stack",), what, hint) if document else Problem(name, 0, 0, "", what, hint)])
+        raise InvalidInput(
+            [document.problem(("stack",), what, hint) if document else Problem(name, 0, 0, "", what, hint)]
+        )
     return read_stack(known[name])
 
 

@@ -7,12 +7,21 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_FACTORS = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
-_PATTERN = re.compile(r"^(\d+)\s*(B|kB|MB|GB|KiB|MiB|GiB|TiB)$")
+_FACTORS = {
+    "B": 1,
+    "kB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "TiB": 1024**4,
+}
+_PATTERN = re.compile(r"^([0-9]+)\s*(B|kB|MB|GB|KiB|MiB|GiB|TiB)$")
 
 
 def parse_size(value: object) -> object:
-    """Bytes from a text such as `16MiB`; an integer already means bytes. Anything else is left for pydantic to refuse."""
+    """Bytes from a text such as `16MiB`; an integer already means bytes. The rest pydantic refuses."""
     if not isinstance(value, str):
         return value
     match = _PATTERN.match(value.strip())

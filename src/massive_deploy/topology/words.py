@@ -39,7 +39,7 @@ _LIMITS = {
 
 
 def problems(error: ValidationError, document: Document, root: type[BaseModel], below: Location = ()) -> list[Problem]:
-    """One problem for each thing pydantic found, in the order of the file. `below`: where in it the validated part is."""
+    """One problem for each thing pydantic found, in the order of the file; `below` is where the validated part is."""
     found: dict[tuple[int, int, str], Problem] = {}
     for details in error.errors(include_url=False):
         problem = _problem(details, document, root, below)
@@ -93,24 +93,28 @@ def _missing(own: Location, document: Document, root: type[BaseModel], below: Lo
 
 def _said(kind: str, value: object, context: dict[str, Any], message: str) -> tuple[str, str]:
     if kind in _KINDS:
-        quoted = " without quotes" if isinstance(value, str) and kind in {"int_type", "int_parsing", "bool_type"} else ""
-        fix = "put it in quotes" if kind == "string_type" and isinstance(value, (int, float)) else ""
-        return f"must be {_KINDS[kind]}{quoted}, not {shown(value)}", fix
+        bare = isinstance(value, str) and re.fullmatch(r"[0-9]+|true|false", value) and kind != "string_type"
+        fix = "put it in quotes" if isinstance(value, (int, float)) else "remove the quotes"
+        return f"must be {_KINDS[kind]}, not {shown(value)}", fix if bare or (kind == "string_type" and not isinstance(value, (list, dict))) else ""
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return f"must be {words} {context[name]}, not {shown(value)}", ""
+    if kind == "value_error":
+        return f"is not possible: {shown(value)}", str(context["error"])
+    return _said_of_text(kind, value, context) or (f"is refused: {message[:1].lower()}{message[1:]}", "")
+
+
+def _said_of_text(kind: str, value: object, context: dict[str, Any]) -> tuple[str, str] | None:
     if kind == "literal_error":
         allowed = str(context["expected"])
         found = close(str(value), re.findall(r"'([^']*)'", allowed))
         return f"must be {allowed}, not {shown(value)}", f"did you mean '{found}'?" if found else ""
     if kind == "string_pattern_mismatch":
         pattern = str(context["pattern"])
-        words = WORDS.get(pattern)
-        return f"must be {words}, not {shown(value)}" if words else f"must match {pattern}, not {shown(value)}", ""
+        form = f"be {WORDS[pattern]}" if pattern in WORDS else f"match {pattern}"
+        return f"must {form}, not {shown(value)}", ""
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters, not {len(str(value))}", ""
     if kind == "string_too_short":
-        return f"must have at least {context['min_length']} characters", ""
-    if kind == "value_error":
-        return f"is not possible: {shown(value)}", str(context["error"])
-    return f"is refused: {message[:1].lower()}{message[1:]} (it is {shown(value)})", ""
+        return f"must have at least {context['min_length']} characters, not {len(str(value))}", ""
+    return None

@@ -21,7 +21,7 @@ from massive_deploy.view import HostView
 Views = Mapping[tuple[str, str], HostView]
 
 # Nothing of the user's own pytest takes part: no plugins, no configuration, no cache, no capturing.
-_ARGUMENTS = ("-c", os.devnull, "-s", "-q", "--no-header")
+_ARGUMENTS = ("-c", os.devnull, "-s")
 _WITHOUT = (
     "cacheprovider",
     "terminal",
@@ -100,11 +100,13 @@ def _run(plugin: Plugin, folder: Path) -> list[Result]:
         *(part for name in _WITHOUT for part in ("-p", f"no:{name}")),
     ]
     with _clean_environment():
-        code = pytest.main([*arguments, str(collected)], plugins=[plugin])
+        code = pytest.ExitCode(pytest.main([*arguments, str(collected)], plugins=[plugin]))
     if plugin.problems:
         raise MassiveDeployError(f"the checks cannot be loaded: {plugin.problems[0]}")
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
+    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
+        raise MassiveDeployError(f"pytest could not run the checks ({code.name})", "see what it wrote above")
     return plugin.results
 
 

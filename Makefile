@@ -1,0 +1,41 @@
+# make demo     bring up the demo stack on this machine, from nothing
+# make test     every check and test, the real stack's included
+# make clean-demo   remove the demo stack and all that belongs to it
+
+PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH
+
+.PHONY: demo test check unit stack docs lock wheel clean-demo setup
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@massive-deploy up inventories/demo
+
+clean-demo: setup
+	@massive-deploy destroy inventories/demo --confirm demo
+	@rm -f inventories/demo/placement.yaml inventories/demo/secrets.age inventories/demo/recipients.txt
+
+test: setup check
+	@pytest
+
+check: setup
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+unit: setup
+	@pytest -m "not stack"
+
+stack: setup
+	@pytest -m stack
+
+docs: setup
+	@python -m massive_deploy.topology.reference docs/topology.md
+
+lock: setup
+	@uv lock
+
+wheel: setup
+	@python -m build --installer uv

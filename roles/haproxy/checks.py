@@ -1,0 +1,48 @@
+"""Checks of HAProxy on an app host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from massive_deploy.view import HostView
+
+from .desired import CONFIG, ways
+from .settings import METRICS
+
+
+def check_haproxy_stays_up(host: Any, view: HostView) -> None:  # noqa: ANN401, ARG001
+    """HAProxy is running, starts at boot and has not restarted meanwhile"""
+    before = host.check_output("systemctl show -p NRestarts,MainPID haproxy; sleep 2")
+    assert host.service("haproxy").is_running
+    assert host.service("haproxy").is_enabled
+    assert host.check_output("systemctl show -p NRestarts,MainPID haproxy") == before
+
+
+def check_haproxy_configuration_is_valid(host: Any, view: HostView) -> None:  # noqa: ANN401, ARG001
+    """the configuration on disk is valid"""
+    assert host.run(f"haproxy -c -q -f {CONFIG}").rc == 0
+
+
+def check_haproxy_listens_on_the_loopback(host: Any, view: HostView) -> None:  # noqa: ANN401
+    """the databases' ports are open on the loopback only, the metrics on the host's address only"""
+    listening = host.check_output("ss -Hltn").splitlines()
+    local = {line.split()[3] for line in listening}
+    for way in ways(view.layout):
+        for port in (way.writes, way.reads):
+            assert {address for address in local if address.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
+    assert {address for address in local if address.endswith(f":{METRICS}")} == {f"{view.host.address}:{METRICS}"}
+
+
+def check_haproxy_knows_one_leader_each(host: Any, view: HostView) -> None:  # noqa: ANN401
+    """of every cluster exactly one node takes writes"""
+    metrics = host.check_output(f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics")
+    for way in ways(view.layout):
+        assert f'haproxy_backend_active_servers{{proxy="leader-{way.cluster.number}"}} 1\n' in metrics
+
+
+def check_haproxy_reads_from_replicas(host: Any, view: HostView) -> None:  # noqa: ANN401
+    """of every cluster all nodes but the leader take reads"""
+    metrics = host.check_output(f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics")
+    for way in ways(view.layout):
+        expected = len(way.cluster.hosts) - 1
+        assert f'haproxy_backend_active_servers{{proxy="streaming-{way.cluster.number}"}} {expected}\n' in metrics

@@ -1,0 +1,109 @@
+"""Checks of the running Prometheus and Alertmanager."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+from massive_deploy.view import HostView
+
+QUIET = {"DeadMansSwitch"}
+METRIC = re.compile(
+    r"\b(?:node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-z0-9_]+|\bup\b"
+)
+WAIT = 90
+
+
+def ask(host: Any, view: HostView, path: str, name: str = "prometheus") -> Any:
+    """What the API at that path answers."""
+    port = next(port.number for port in view.layout.ports[view.role] if port.name == name)
+    answer: Any = json.loads(host.check_output(f"curl -sf 'http://{view.host.address}:{port}{path}'"))
+    return answer
+
+
+def rules(host: Any, view: HostView) -> list[dict[str, Any]]:
+    """Every loaded rule."""
+    groups = ask(host, view, "/api/v1/rules")["data"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def check_both_run_and_start_at_boot(host: Any, view: HostView) -> None:  # noqa: ARG001
+    """Prometheus and Alertmanager run, and start at boot."""
+    for name in ("prometheus", "prometheus-alertmanager"):
+        service = host.service(name)
+        assert service.is_running, name
+        assert service.is_enabled, name
+
+
+def check_every_target_is_up(host: Any, view: HostView) -> None:
+    """Every metrics port of the stack is read without error."""
+    wanted = {
+        f"{serving.address}:{port.number}"
+        for role, ports in view.layout.ports.items()
+        for port in ports
+        if port.metrics
+        for serving in view.running(role)
+    }
+    deadline = time.monotonic() + WAIT
+    while True:
+        targets = ask(host, view, "/api/v1/targets?state=active")["data"]["activeTargets"]
+        there = {target["labels"]["instance"] for target in targets}
+        down = {
+            f"{t['labels']['job']} on {t['labels']['host']}": t["lastError"] for t in targets if t["health"] != "up"
+        }
+        if (there == wanted and not down) or time.monotonic() > deadline:
+            break
+        time.sleep(3)
+    assert there == wanted
+    assert not down
+
+
+def check_rules_are_loaded_and_healthy(host: Any, view: HostView) -> None:
+    """The rules are loaded, and each can be evaluated."""
+    names = {rule["name"] for rule in rules(host, view)}
+    assert {"HostUnreachable", "MetricsUnreachable", "DeadMansSwitch"} <= names
+    assert [(rule["name"], rule["lastError"]) for rule in rules(host, view) if rule.get("lastError")] == []
+
+
+def check_every_rule_reads_metrics_that_exist(host: Any, view: HostView) -> None:
+    """No rule waits for a metric that nothing exports: such an alert never fires."""
+    read = {name for rule in rules(host, view) for name in METRIC.findall(re.sub(r'"[^"]*"', "", rule["query"]))}
+    deadline = time.monotonic() + WAIT
+    while True:
+        missing = read - set(ask(host, view, "/api/v1/label/__name__/values")["data"])
+        if not missing or time.monotonic() > deadline:
+            break
+        time.sleep(3)
+    assert not missing
+
+
+def check_only_the_dead_mans_switch_fires(host: Any, view: HostView) -> None:
+    """No alert fires but the one that always does."""
+    deadline = time.monotonic() + WAIT
+    while True:
+        alerts = ask(host, view, "/api/v1/alerts")["data"]["alerts"]
+        firing = {alert["labels"]["alertname"]: alert["labels"] for alert in alerts if alert["state"] == "firing"}
+        if set(firing) == QUIET or time.monotonic() > deadline:
+            break
+        time.sleep(3)
+    assert set(firing) == QUIET, firing
+
+
+def check_alerts_reach_alertmanager(host: Any, view: HostView) -> None:
+    """The dead man's switch arrives at Alertmanager."""
+    deadline = time.monotonic() + WAIT
+    while True:
+        names = {alert["labels"]["alertname"] for alert in ask(host, view, "/api/v2/alerts", "alerts")}
+        if names >= QUIET or time.monotonic() > deadline:
+            break
+        time.sleep(3)
+    assert names >= QUIET
+
+
+def check_the_overview_page_is_drawn(host: Any, view: HostView) -> None:
+    """The overview page lists every host."""
+    port = view.layout.ports[view.role][0].number
+    page = host.check_output(f"curl -sf http://{view.host.address}:{port}/consoles/overview.html")
+    assert [one.name for one in view.layout.hosts if f"<td>{one.name}</td>" not in page] == []

@@ -1,0 +1,74 @@
+"""What a node of a PostgreSQL cluster needs on its host."""
+
+from __future__ import annotations
+
+from massive_deploy.desired import Desired, Directory, File, Unit, Validator
+from massive_deploy.view import HostView
+
+from . import patroni, sql
+from .access import identities, rules
+from .dynamic import dynamic, of_this_host
+from .settings import CONFIG, DATA, HOME, METRICS, REPLICATION_ROLE, REST, REWIND_ROLE, SOCKETS, SQL, VERSION
+
+_DROP_IN = "/etc/systemd/system/patroni.service.d/massive-deploy.conf"
+_EXPORTER = "/etc/default/prometheus-postgres-exporter"
+_NO_UPGRADES = "/etc/apt/apt.conf.d/52massive-deploy-postgresql"
+_NO_CLUSTER = "/etc/postgresql-common/createcluster.d/massive-deploy.conf"
+
+
+def desired(view: HostView) -> Desired:
+    """One member of the cluster of its host; whether it leads is Patroni's to say."""
+    return Desired(
+        packages=(
+            f"postgresql-{VERSION}",
+            f"postgresql-client-{VERSION}",
+            "patroni",
+            "python3-etcd",
+            "prometheus-postgres-exporter",
+            "curl",
+        ),
+        directories=(Directory(HOME, 0o755, "postgres", "postgres"),),
+        files=(
+            File(CONFIG, _config(view), 0o600, "postgres", "postgres", secret=True),
+            File(_DROP_IN, view.render("patroni.service.conf.j2")),
+            File(_EXPORTER, view.render("prometheus-postgres-exporter.j2", port=METRICS, sockets=SOCKETS)),
+            File(_NO_UPGRADES, view.render("no-unattended-upgrades.j2")),
+            File(_NO_CLUSTER, view.render("createcluster.conf.j2")),
+        ),
+        validators=(Validator("patroni", patroni.VALIDATE, (CONFIG,)),),
+        units=(
+            Unit("postgresql", running=False, enabled=False),
+            # Never restarted from here: that would take all nodes of a cluster down at once.
+            Unit("patroni", reload_on=(CONFIG,)),
+            Unit("prometheus-postgres-exporter", restart_on=(_EXPORTER,)),
+        ),
+        tasks=(
+            patroni.refuse_foreign_cluster(),
+            patroni.drop_default_cluster(),
+            patroni.wait_for_cluster(view),
+            patroni.live_configuration(view, dynamic(view)),
+            *sql.tasks(view),
+        ),
+        gates=(patroni.in_place(view),),
+    )
+
+
+def _config(view: HostView) -> str:
+    return view.render(
+        "config.yml.j2",
+        etcd=[f"{host.address}:{_port(view, 'etcd', 'client')}" for host in view.running("etcd")],
+        dynamic=dynamic(view),
+        parameters=of_this_host(view),
+        rules=rules(view),
+        identities=identities(),
+        data=DATA,
+        sql=SQL,
+        rest=REST,
+        version=VERSION,
+        replication_role=REPLICATION_ROLE,
+        rewind_role=REWIND_ROLE,
+    )
+
+
+def _port(view: HostView, role: str, name: str) -> int:
+    return next(port.number for port in view.layout.ports[role] if port.name == name)

@@ -1,0 +1,52 @@
+"""Settings of the postgresql role, and the names its parts share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from massive_deploy.topology.model import Strict
+from massive_deploy.topology.units import Megabytes
+
+SQL = 5432
+REST = 8008
+METRICS = 9187
+VERSION = 17
+HOME = f"/var/lib/postgresql/{VERSION}"
+DATA = f"{HOME}/patroni"
+SOCKETS = "/var/run/postgresql"
+CONFIG = "/etc/patroni/config.yml"
+
+REPLICATION_ROLE = "massive_replication"
+REWIND_ROLE = "massive_rewind"
+MONITOR_ROLE = "massive_monitor"
+
+
+class Settings(Strict):
+    """Sizes and habits of every cluster; who leads and how failover goes is under `failover`."""
+
+    max_connections: int = Field(default=200, ge=20, le=5000)
+    """Server connections of each node. The poolers' pools are derived from it."""
+    reserved_connections: int = Field(default=15, ge=5, le=100)
+    """Of those, kept free of the poolers: for Patroni, the exporter and people."""
+    memory: Megabytes | None = Field(default=None, ge=16)
+    """Shared buffers (MiB). Default: 20 % of the host's memory."""
+    work_memory: Megabytes | None = Field(default=None, ge=1)
+    """Memory (MiB) of one sort or hash. Default: a quarter of the host's memory divided by max_connections, 2 to 64."""
+    wal_kept: Megabytes = Field(default=128, ge=0)
+    """WAL (MiB) always kept for replicas that come back."""
+    wal_kept_for_slots: Megabytes = Field(default=2048, ge=64)
+    """WAL (MiB) at most kept for a replica that is away; beyond it the disk is safer than the replica."""
+    wal_before_checkpoint: Megabytes = Field(default=1024, ge=64)
+    """WAL (MiB) written before a checkpoint is forced."""
+    idle_in_transaction_seconds: int = Field(default=60, ge=1)
+    """A transaction that does nothing this long is ended."""
+    slow_query_ms: int = Field(default=1000, ge=-1)
+    """Statements that take longer (milliseconds) are logged; -1 logs none."""
+    watchdog: Literal["off", "automatic", "required"] = "automatic"
+    """Use of /dev/watchdog, which resets a leader that hangs."""
+    join_seconds: int = Field(default=600, ge=60)
+    """Seconds a new or returning node has to copy the data and to stream."""
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Further PostgreSQL parameters, or other values of those set here."""

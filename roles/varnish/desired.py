@@ -1,0 +1,63 @@
+"""Desired state of the varnish role."""
+
+from __future__ import annotations
+
+import re
+
+from massive_deploy.desired import Desired, File, Gate, Unit, Validator
+from massive_deploy.view import HostView
+
+VCL = "/etc/varnish/default.vcl"
+DROP_IN = "/etc/systemd/system/varnish.service.d/massive-deploy.conf"
+EXPORTER = "/etc/default/prometheus-varnish-exporter"
+
+# varnishd needs a work folder where programs may run; /tmp often forbids that.
+COMPILES = """\
+work=$(mktemp -d /var/tmp/massive-deploy.XXXXXX) || exit 1
+TMPDIR=/var/tmp varnishd -C -n "$work" -f "$STAGE/etc/varnish/default.vcl" > "$work/said" 2>&1
+result=$?
+[ $result = 0 ] || head -n 30 "$work/said" >&2
+rm -rf "$work"
+exit $result
+"""
+
+
+def desired(view: HostView) -> Desired:
+    """The cache on a unix socket for nginx, and its exporter."""
+    settings = view.settings
+    memory = settings.memory or max(32, view.host.memory_mb // 10)
+    backends = [(_name(host.name), host.address) for host in view.running("app")]
+    purgers = sorted({host.address for role in ("app", "varnish") for host in view.running(role)})
+    words = {
+        "memory": memory,
+        "backends": backends,
+        "purgers": purgers,
+        "kept": _any_of([*settings.session_cookies, *settings.cookies]),
+        "session": _any_of(settings.session_cookies),
+    }
+    return Desired(
+        packages=("varnish", "prometheus-varnish-exporter"),
+        files=(
+            File(VCL, view.render("default.vcl.j2", **words)),
+            File(DROP_IN, view.render("varnish.service.j2", **words)),
+            File(EXPORTER, view.render("prometheus-varnish-exporter.j2")),
+        ),
+        validators=(Validator("VCL compiles", COMPILES, (VCL,)),),
+        units=(
+            Unit("varnish", restart_on=(DROP_IN,), reload_on=(VCL,)),
+            Unit("varnishncsa", running=False, enabled=False),
+            Unit("prometheus-varnish-exporter", restart_on=(EXPORTER,)),
+        ),
+        gates=(
+            Gate("varnish answers", "curl -sS -o /dev/null --max-time 5 http://127.0.0.1:6081/.massive-deploy/cache -f"),
+            Gate("varnish reaches an app host", "varnishadm -t 5 backend.list | grep -qi healthy"),
+        ),
+    )
+
+
+def _name(host: str) -> str:
+    return "app_" + re.sub(r"[^A-Za-z0-9]", "_", host)
+
+
+def _any_of(names: list[str]) -> str:
+    return "|".join(re.escape(name).replace(r"\-", "-") for name in names)

@@ -1,0 +1,132 @@
+"""Real stacks for tests: made through the command line, as users do, and removed at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One inventory in a scratch folder, driven by the real command."""
+
+    folder: Path
+    name: str
+    environment: Mapping[str, str]
+
+    def command(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run massive-deploy with these words; fails the test on another exit code (None: any)."""
+        line = [sys.executable, "-m", "massive_deploy", *words]
+        run = subprocess.run(line, capture_output=True, text=True, env=dict(self.environment), check=False, timeout=1500)
+        if code is not None and run.returncode != code:
+            pytest.fail(f"{' '.join(words)}: exit {run.returncode}, wanted {code}\n{run.stdout[-6000:]}\n{run.stderr[-6000:]}")
+        return run
+
+    def up(self, code: int = 0) -> str:
+        return self.command("up", str(self.folder), code=code).stdout
+
+    def write(self, text: str) -> None:
+        (self.folder / "topology.yaml").write_text(text, encoding="utf-8")
+
+    def edit(self, old: str, new: str) -> None:
+        text = (self.folder / "topology.yaml").read_text(encoding="utf-8")
+        if old not in text:
+            pytest.fail(f"no {old!r} in the topology")
+        self.write(text.replace(old, new))
+
+    def hosts(self) -> dict[str, Any]:
+        listed = json.loads(self.command("hosts", str(self.folder), "--json").stdout)
+        return {host["name"]: host for host in listed}
+
+    def on(self, host: str, command: str, code: int | None = 0) -> str:
+        """Run a shell line as root on one host; its output without the prefix."""
+        run = self.command("exec", str(self.folder), "--hosts", host, "--", "sh", "-c", command, code=code)
+        return "\n".join(line.partition(" | ")[2] for line in run.stdout.splitlines())
+
+    def destroy(self) -> None:
+        self.command("destroy", str(self.folder), "--confirm", self.name)
+
+    def http(self, path: str, data: Mapping[str, Any] | None = None, host: str = "edge-1", port: int = 80) -> Answer:
+        """GET, or POST of JSON, through the edge."""
+        url = f"http://{self.hosts()[host]['address']}:{port}{path}"
+        return http(url, data)
+
+    def digest(self) -> dict[str, str]:
+        """Of every host: managed files, installed packages, unit states and start times of services."""
+        script = (
+            "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r sha256sum; "
+            "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r stat -c '%n %a %U %G %Y'; "
+            "dpkg-query -W | sha256sum; systemctl list-units --type=service,socket --all --no-legend --plain | sort; "
+            "sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* | sort -u | "
+            "xargs -r systemctl show -p Id,MainPID,ActiveEnterTimestamp,NRestarts"
+        )
+        return {name: self.on(name, script) for name in self.hosts()}
+
+
+def http(url: str, data: Mapping[str, Any] | None = None, timeout: float = 15) -> Answer:
+    """One request; an error status is an answer, no connection is status 0."""
+    body = None if data is None else json.dumps(data).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"} if body else {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as reply:
+            return Answer(reply.status, dict(reply.headers), reply.read().decode("utf-8", "replace"))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read().decode("utf-8", "replace"))
+    except OSError as error:
+        return Answer(0, {}, str(error))
+
+
+def within(seconds: float, true: Callable[[], Any], what: str) -> Any:
+    """The first truthy value of `true` within some seconds; otherwise the test fails."""
+    end = time.monotonic() + seconds
+    while True:
+        if value := true():
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.5)
+
+
+@contextmanager
+def stack(folder: Path, name: str) -> Iterator[Stack]:
+    """An empty inventory with keys and identity of its own; destroyed at the end whatever happened."""
+    inventory = folder / "inventories" / name
+    inventory.mkdir(parents=True)
+    private = {
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "PYTHONWARNINGS": "default",
+    }
+    made = Stack(inventory, name, {**os.environ, **private})
+    try:
+        yield made
+    finally:
+        made.destroy()

@@ -1,0 +1,73 @@
+"""Steps are pure values; the file set is run here for real in a scratch root."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tarfile
+from dataclasses import replace
+
+from massive_deploy.desired import Desired, Directory, File, Gate, Task, Unit, Validator
+from massive_deploy.engine import compile as compiling
+from massive_deploy.engine import plan
+from massive_deploy.engine.fileset import archive
+from massive_deploy.engine.observed import Observed
+
+SECRET = File("/etc/thing/password", "canary", 0o600, "thing", "thing", secret=True)
+ROLE = Desired(
+    packages=("thing",),
+    directories=(Directory("/var/my thing", 0o700),),
+    files=(SECRET,),
+    validators=(Validator("thing -t", "thing -t $STAGE/etc/thing", ("/etc/thing/",)),),
+    units=(Unit("thing", restart_on=(SECRET.path,)),),
+    tasks=(
+        Task("early", "echo", "x", "prepare", before_units=True),
+        Task("late", "echo", "x", "psql", stdin="canary", settle=5),
+    ),
+    gates=(Gate("answers", "curl -f localhost", 7),),
+)
+
+
+def steps(role: Desired = ROLE) -> list[compiling.Step]:
+    return compiling.steps(plan.make({"h": {"thing": role}}, {"h": Observed()}).hosts[0].roles[0])
+
+
+def test_the_order_is_directories_files_early_tasks_units_late_tasks_gates() -> None:
+    assert [step.name for step in steps()] == [
+        "users and directories",
+        "files: /etc/thing/password",
+        "early",
+        "enable+start thing",
+        "late",
+        "wait: answers",
+        "remember what is managed",
+    ]
+
+
+def test_secrets_travel_on_standard_input_only() -> None:
+    for step in steps():
+        assert "canary" not in step.script
+        assert "canary" not in step.name
+
+
+def test_words_are_quoted() -> None:
+    assert "'/var/my thing'" in steps()[0].script
+
+
+def test_no_package_step_without_a_missing_package() -> None:
+    host = plan.HostPlan("h", False, (), False, ())
+    assert compiling.package_step(host) is None
+    assert compiling.package_step(replace(host, packages=("a", "b"))).script.startswith("set -- a b\n")
+
+
+def test_validators_come_before_the_first_rename() -> None:
+    script = steps()[1].script
+    assert script.index("thing -t") < script.index("place /etc/thing/password")
+
+
+def test_the_archive_carries_mode_and_owner_and_is_deterministic() -> None:
+    packed = archive((SECRET,))
+    assert packed == archive((SECRET,))
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as tar:
+        entry = tar.getmember("etc/thing/password")
+    assert (entry.mode, entry.uname, entry.gname, entry.size) == (0o600, "thing", "thing", 6)

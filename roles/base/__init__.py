@@ -1,4 +1,4 @@
-"""What every host has: names of its peers, trusted authorities, kernel settings, journal limits, quiet package tools."""
+"""What every host has: names of its peers, trusted authorities, kernel and journal limits, quiet package tools."""
 
 from __future__ import annotations
 

@@ -60,16 +60,14 @@ def _trust(view: HostView) -> tuple[Task, ...]:
     links = " ".join(shlex.quote(f"/etc/ssl/certs/{PurePosixPath(name).stem}.pem") for name, _ in view.authorities)
     # The bundle must be younger than each certificate, and each must have its link.
     observe = (
-        f"for f in {files}; do [ {BUNDLE} -nt \"$f\" ] || exit 0; done; "
-        f"for f in {links}; do [ -e \"$f\" ] || exit 0; done; echo trusted"
+        f'for f in {files}; do [ {BUNDLE} -nt "$f" ] || exit 0; done; '
+        f'for f in {links}; do [ -e "$f" ] || exit 0; done; echo trusted'
     )
-    return (
-        Task("trusted authorities", observe, "trusted", "update-ca-certificates", before_units=True),
-    )
+    return (Task("trusted authorities", observe, "trusted", "update-ca-certificates", before_units=True),)
 
 
 def _sysctl() -> tuple[Task, ...]:
-    apply = f"{{ {SYSCTL_DIFFERS}}} | while read -r key; do grep -F \"$key =\" {SYSCTL}; done | sysctl --quiet --load=-"
+    apply = f'{{ {SYSCTL_DIFFERS}}} | while read -r key; do grep -F "$key =" {SYSCTL}; done | sysctl --quiet --load=-'
     return (Task("kernel settings", SYSCTL_DIFFERS, "", apply, before_units=True),)
 
 

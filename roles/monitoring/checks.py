@@ -11,7 +11,7 @@ from massive_deploy.view import HostView
 
 QUIET = {"DeadMansSwitch"}
 METRIC = re.compile(
-    r"\b(?:node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-z0-9_]+|\bup\b"
+    r"\b(?:node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-zA-Z0-9_]+|\bup\b"
 )
 WAIT = 90
 

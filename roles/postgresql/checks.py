@@ -100,7 +100,7 @@ def check_postgresql_keeps_its_secrets(host: Any, view: HostView) -> None:  # no
 
 def check_postgresql_refuses_strangers(host: Any, view: HostView) -> None:  # noqa: ANN401
     """Patroni's REST interface takes no orders without a password"""
-    command = "curl -s -o /dev/null -w '%%{http_code}' --max-time 5 -X PATCH -d '{}' "
+    command = "curl -s -o /dev/null -w '%{http_code}' --max-time 5 -X PATCH -d '{}' "
     assert host.check_output(f"{command}http://{view.host.address}:{REST}/config") == "401"
 
 

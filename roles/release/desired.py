@@ -52,7 +52,7 @@ def _scripts(view: HostView) -> tuple[File, ...]:
 def _tasks(view: HostView, release: Release) -> tuple[Task, ...]:
     return (
         _build(view, release),
-        *(_pack(view, release) if len(view.running("release")) > 1 else ()),
+        *((_pack(view, release),) if len(view.running("release")) > 1 else ()),
         *(_migrate(view, release) if view.topology.app.migrate else ()),
     )
 
@@ -69,16 +69,16 @@ def _build(view: HostView, release: Release) -> Task:
     )
 
 
-def _pack(view: HostView, release: Release) -> tuple[Task, ...]:
-    target = packed_at_controller(view, release)
-    if target.exists():
-        return ()
+def _pack(view: HostView, release: Release) -> Task:
     archive = f"{PACKED}/{release.id}.tar.gz"
-    # Only a pack made just now counts: an older one tells nothing of what is at the controller.
-    observe = f"[ -n \"$(find {archive} -mmin -1 2>/dev/null)\" ] && echo packed || true"
-    run = f"{SCRIPTS}/pack-release {release.id}"
-    name = f"release {release.id} packed for the other app hosts"
-    return (Task(name, observe, "packed", run, before_units=True, fetch=(archive, target)),)
+    return Task(
+        f"release {release.id} packed for the other app hosts",
+        observe=f"[ -e {archive} ] && echo packed || true",
+        want="packed",
+        run=f"{SCRIPTS}/pack-release {release.id}",
+        before_units=True,
+        fetch=(archive, packed_at_controller(view, release)),
+    )
 
 
 def _migrate(view: HostView, release: Release) -> tuple[Task, ...]:

@@ -11,14 +11,14 @@ VCL = "/etc/varnish/default.vcl"
 DROP_IN = "/etc/systemd/system/varnish.service.d/massive-deploy.conf"
 EXPORTER = "/etc/default/prometheus-varnish-exporter"
 
-# varnishd needs a work folder where programs may run; /tmp often forbids that.
+# The compiler runs without root's rights, and needs a folder where programs may run: /tmp often forbids that.
 COMPILES = """\
+umask 022
 work=$(mktemp -d /var/tmp/massive-deploy.XXXXXX) || exit 1
-TMPDIR=/var/tmp varnishd -C -n "$work" -f "$STAGE/etc/varnish/default.vcl" > "$work/said" 2>&1
-result=$?
-[ $result = 0 ] || head -n 30 "$work/said" >&2
-rm -rf "$work"
-exit $result
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+install -m 644 "$STAGE/etc/varnish/default.vcl" "$work/default.vcl"
+TMPDIR=/var/tmp varnishd -C -n "$work" -f "$work/default.vcl" > "$work/said" 2>&1 || { tail -n 12 "$work/said" >&2; exit 1; }
 """
 
 
@@ -49,7 +49,7 @@ def desired(view: HostView) -> Desired:
             Unit("prometheus-varnish-exporter", restart_on=(EXPORTER,)),
         ),
         gates=(
-            Gate("varnish answers", "curl -sS -o /dev/null --max-time 5 http://127.0.0.1:6081/.massive-deploy/cache -f"),
+            Gate("varnish answers", "curl -fsS -o /dev/null --max-time 5 http://127.0.0.1:6081/.massive-deploy/cache"),
             Gate("varnish reaches an app host", "varnishadm -t 5 backend.list | grep -qi healthy"),
         ),
     )

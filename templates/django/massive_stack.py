@@ -11,6 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 POSTGRESQL = "django.db.backends.postgresql"
 SHARD = re.compile(r"SHARD(\d+)_DATABASE_URL")
+# What works on one machine only; anything else a project set up itself (a subclass, another client) stays.
+LOCAL_CACHES = ("locmem.", "dummy.", "filebased.", "cache.backends.db.")
+LOCAL_SESSIONS = tuple(f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db", "file", "cache"))
 KEPT = ("ATOMIC_REQUESTS", "TIME_ZONE", "TEST")
 
 
@@ -22,8 +25,8 @@ def overlay(project: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> 
         **hosts(project, env),
         **files(project, env),
         "DATABASES": {**project.get("DATABASES", {}), **databases(project, env)},
-        "CACHES": {**project.get("CACHES", {}), **caches(env)},
-        **sessions(env),
+        "CACHES": {**caches(env), **shared_caches(project)},
+        **sessions(project, env),
         **celery(project, env),
     }
 
@@ -61,7 +64,9 @@ def databases(project: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, d
     ]:
         url = env[f"{prefix}DATABASE_URL"]
         found[leader] = database(url, own.get(leader, own.get("default", {})), env)
-        found[replica] = database(env.get(f"{prefix}DATABASE_REPLICA_URL", url), own.get(replica, own.get("default", {})), env)
+        found[replica] = database(
+            env.get(f"{prefix}DATABASE_REPLICA_URL", url), own.get(replica, own.get("default", {})), env
+        )
         found[replica]["TEST"] = {"MIRROR": leader}
     return found
 
@@ -96,7 +101,7 @@ def database(url: str, own: Mapping[str, Any], env: Mapping[str, str]) -> dict[s
 
 def django_has_pool() -> bool:
     """Whether this Django knows OPTIONS["pool"] (5.1 and later)."""
-    import django  # noqa: PLC0415 - the only look at Django, and only where it is asked for
+    import django
 
     return django.VERSION >= (5, 1)
 
@@ -129,9 +134,19 @@ def caches(env: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def sessions(env: Mapping[str, str]) -> dict[str, Any]:
+def shared_caches(project: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's caches that are more than a store of one process, and aliases the stack knows nothing of."""
+    own = project.get("CACHES", {})
+    return {
+        alias: cache
+        for alias, cache in own.items()
+        if alias not in {"default", "sessions"} or not any(word in cache.get("BACKEND", "") for word in LOCAL_CACHES)
+    }
+
+
+def sessions(project: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     """Sessions in Redis: memcached would evict them, the database would be written at every request."""
-    if "REDIS_URL" not in env:
+    if "REDIS_URL" not in env or project.get("SESSION_ENGINE", LOCAL_SESSIONS[0]) not in LOCAL_SESSIONS:
         return {}
     return {"SESSION_ENGINE": "django.contrib.sessions.backends.cache", "SESSION_CACHE_ALIAS": "sessions"}
 
@@ -145,7 +160,11 @@ def celery(project: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]
         "CELERY_TASK_REJECT_ON_WORKER_LOST": True,
         "CELERY_WORKER_PREFETCH_MULTIPLIER": 1,
         "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP": True,
-        "CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 3600, "socket_timeout": 10, "socket_connect_timeout": 5},
+        "CELERY_BROKER_TRANSPORT_OPTIONS": {
+            "visibility_timeout": 3600,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+        },
     }
     if "CELERY_RESULT_BACKEND" not in project:
         defaults["CELERY_TASK_IGNORE_RESULT"] = True

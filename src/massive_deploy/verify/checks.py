@@ -13,6 +13,17 @@ from typing import Any
 from massive_deploy import roles
 from massive_deploy.view import HostView
 
+_SSH_FAILURES = (
+    "ssh: ",
+    "Permission denied (",
+    "Host key verification failed",
+    "Connection closed by",
+    "Connection reset by",
+    "Connection timed out",
+    "kex_exchange_identification",
+    "Too many authentication failures",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -71,9 +82,15 @@ def title(name: str, doc: str | None) -> str:
     return lines[0].strip() if lines else name.removeprefix("check_").replace("_", " ")
 
 
-def unreachable(raised: BaseException) -> bool:
-    """Whether this is ssh itself failing (testinfra raises RuntimeError when ssh ends with 255)."""
-    return isinstance(raised, RuntimeError) and "ssh" in str(raised).lower()
+def unreachable(raised: BaseException) -> str:
+    """What ssh itself said when it failed, or nothing when it did not.
+
+    testinfra raises RuntimeError when ssh ends with 255; a command may also end so, but says something else.
+    """
+    if not isinstance(raised, RuntimeError) or not raised.args:
+        return ""
+    said = str(getattr(raised.args[0], "stderr", raised.args[0])).strip()
+    return said if any(word in said for word in _SSH_FAILURES) else ""
 
 
 def call_all(planned: Sequence[Planned], connect: Callable[[str], Any]) -> None:

@@ -61,9 +61,7 @@ class Connections:
 
     def __call__(self, name: str) -> testinfra.host.Host:
         """The host of that name. Nothing is sent until a check asks something."""
-        return testinfra.get_host(
-            f"ssh://{name}", ssh_config=str(self.config), sudo=self.reach[name].user != "root"
-        )
+        return testinfra.get_host(f"ssh://{name}", ssh_config=str(self.config), sudo=self.reach[name].user != "root")
 
     def close(self) -> None:
         """Ends the connections that are still open."""

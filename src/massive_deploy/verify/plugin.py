@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from massive_deploy.verify.checks import Planned, Ran, call_all, discover, module_name, unreachable
-from massive_deploy.verify.results import Outcome, Result
+from massive_deploy.verify.results import NO_CONNECTION, Outcome, Result
 from massive_deploy.view import HostView
 
 Said = Callable[[Result], None]
@@ -44,9 +44,7 @@ class CheckFile(pytest.File):
     def collect(self) -> Iterable[CheckItem]:
         """An item for each planned check."""
         for one in self.plugin.plan():
-            item: CheckItem = CheckItem.from_parent(
-                self, name=f"{one.check.role}-{one.host}-{one.check.name}"
-            )
+            item: CheckItem = CheckItem.from_parent(self, name=f"{one.check.role}-{one.host}-{one.check.name}")
             item.planned = one
             yield item
 
@@ -55,8 +53,8 @@ def explain(raised: BaseException) -> str:
     """The message of a failure, in a few lines."""
     if isinstance(raised, AssertionError):
         return str(raised) or "assertion failed"
-    if unreachable(raised):
-        return f"no connection: {raised}"
+    if said := unreachable(raised):
+        return NO_CONNECTION + said
     at = raised.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -138,9 +136,7 @@ class Plugin:
             elif ran.raised is not None:
                 message = explain(ran.raised)
             check = item.planned.check
-            result = Result(
-                check.role, item.planned.host, check.name, check.title, outcome, ran.seconds, message
-            )
+            result = Result(check.role, item.planned.host, check.name, check.title, outcome, ran.seconds, message)
             self.results.append(result)
             if self.said is not None:
                 self.said(result)

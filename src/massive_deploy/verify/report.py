@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from xml.etree import ElementTree
 
@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from massive_deploy.verify.results import Outcome, Result, tally
+from massive_deploy.verify.results import NO_CONNECTION, Outcome, Result, tally
 
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "passed": ("ok", "green"),
@@ -30,12 +30,19 @@ def table(results: Sequence[Result], *, every: bool = False) -> RenderableType:
         here = [row for row in results if (row.role, row.host) == (role, host)]
         passed = sum(row.outcome == "passed" for row in here)
         style = "bold red" if any(row.bad for row in here) else "green" if passed else "yellow"
-        rows.add_row(
-            role, host, Text(f"{passed}/{len(here)}", style), f"{sum(row.seconds for row in here):.2f}"
-        )
-    shown = [row for row in results if every or row.outcome != "passed"]
+        rows.add_row(role, host, Text(f"{passed}/{len(here)}", style), f"{sum(row.seconds for row in here):.2f}")
+    shown = _once_per_lost_host(row for row in results if every or row.outcome != "passed")
     last = Text(summary(results), "bold green" if tally(results).good else "bold red")
     return Group(rows, *(_line(row) for row in shown), last)
+
+
+def _once_per_lost_host(rows: Iterable[Result]) -> list[Result]:
+    """Of a host that cannot be reached, the first row only."""
+    kept: dict[object, Result] = {}
+    for row in rows:
+        lost = row.outcome == "error" and row.message.startswith(NO_CONNECTION)
+        kept.setdefault((row.host, row.message) if lost else (row.role, row.host, row.check), row)
+    return list(kept.values())
 
 
 def _line(row: Result) -> Text:

@@ -9,6 +9,9 @@ from typing import Literal
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
+NO_CONNECTION = "no connection: "
+"""How the message of every check begins whose host cannot be reached."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

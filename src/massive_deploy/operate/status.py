@@ -1,0 +1,106 @@
+"""What a stack is doing right now, as values: read by one command per host, then put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from massive_deploy.operate.status_database import Cluster, Database, PatroniMember, clusters
+from massive_deploy.topology.layout import Layout
+
+UNKNOWN = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit as `systemctl show` tells it."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    enabled: str
+    restarts: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether it is doing what it is there for."""
+        return self.active == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host. `error` says why nothing is known of it; `members` is the cluster as this host's Patroni sees it."""
+
+    name: str
+    error: str = ""
+    uptime: float = UNKNOWN
+    load: float = UNKNOWN
+    memory_total_mb: int = 0
+    memory_available_mb: int = 0
+    units: tuple[Unit, ...] = ()
+    release: str = ""
+    database: Database | None = None
+    members: tuple[PatroniMember, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether it was reached and all its units run."""
+        return not self.error and all(unit.good for unit in self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole stack. `releases` maps each release to the app hosts that serve it; `urls` maps words to addresses."""
+
+    name: str
+    hosts: tuple[HostStatus, ...]
+    clusters: tuple[Cluster, ...]
+    releases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether every host and cluster is well, and all app hosts serve one release."""
+        return all(h.good for h in self.hosts) and all(c.good for c in self.clusters) and len(self.releases) < 2
+
+
+def combine(layout: Layout, hosts: Iterable[HostStatus]) -> Status:
+    """One status from every host's own. A host of the layout that is not among them counts as not asked."""
+    told = {host.name: host for host in hosts}
+    everyone = tuple(told.get(host.name) or HostStatus(host.name, "not asked") for host in layout.hosts)
+    releases: dict[str, tuple[str, ...]] = {}
+    for host in everyone:
+        if host.release:
+            releases[host.release] = (*releases.get(host.release, ()), host.name)
+    databases = {host.name: host.database for host in everyone if host.database is not None}
+    members = {host.name: host.members for host in everyone if host.members}
+    return Status(layout.name, everyone, clusters(layout, databases, members), releases, urls(layout))
+
+
+def urls(layout: Layout) -> dict[str, str]:
+    """Where people look: the site at each edge host, and the monitor's pages."""
+    found = {f"site on {host.name}": f"http://{host.address}/" for host in layout.running("nginx")}
+    for host in layout.running("monitoring"):
+        for port in layout.ports["monitoring"]:
+            page = "/consoles/overview.html" if port.name == "prometheus" else "/"
+            found[f"{port.name} on {host.name}"] = f"http://{host.address}:{port.number}{page}"
+    return found
+
+
+def collect(run: Callable[[str, str], str], layout: Layout) -> Status:
+    """Asks the hosts one after another: `run(host, shell)` returns standard output, and raises OSError when it cannot.
+
+    To ask them side by side, call `script` and `parse` (status_script, status_parse) yourself, then `combine`.
+    """
+    from massive_deploy.operate.status_parse import parse
+    from massive_deploy.operate.status_script import script
+
+    told = []
+    for host in layout.hosts:
+        try:
+            told.append(parse(host.name, run(host.name, script(layout, host.name))))
+        except OSError as error:
+            told.append(HostStatus(host.name, str(error) or type(error).__name__))
+    return combine(layout, told)

@@ -1,0 +1,65 @@
+"""The one command that each host is asked: plain shell, run as root, reading only."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from massive_deploy.topology.layout import Layout
+
+MARK = "@@ "
+PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
+
+# Units worth a line in a status, by role. The caller may give its own list instead.
+UNITS = {
+    "app": ("app.socket", "app.service"),
+    "etcd": ("etcd.service",),
+    "haproxy": ("haproxy.service",),
+    "memcached": ("memcached.service",),
+    "monitoring": ("prometheus.service", "prometheus-alertmanager.service"),
+    "nginx": ("nginx.service",),
+    "node_exporter": ("prometheus-node-exporter.service",),
+    "pgbouncer": ("pgbouncer.service",),
+    "postgresql": ("patroni.service",),
+    "redis": ("redis-server.service",),
+    "varnish": ("varnish.service",),
+}
+
+# Both answers come from one moment: first the server's own position, then its replicas as it sees them.
+SQL = """
+SELECT 'self', pg_is_in_recovery(),
+  (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint,
+  coalesce((SELECT max(received_tli) FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint())),
+  EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+  CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END;
+SELECT 'replica', application_name, extract(epoch FROM replay_lag) FROM pg_stat_replication;
+"""
+
+
+def units(layout: Layout, host: str) -> tuple[str, ...]:
+    """The units of the host's roles, sorted."""
+    worker = ("app-worker.service",) if layout.topology.app.worker and host in layout.roles.get("app", ()) else ()
+    return tuple(sorted({unit for role in layout.roles_of(host) for unit in UNITS.get(role, ())} | set(worker)))
+
+
+def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> str:
+    """Shell text whose output `status_parse.parse` reads. `watched` are the units to tell about."""
+    names = tuple(watched) if watched is not None else units(layout, host)
+    parts = {
+        "machine": "cut -d' ' -f1 /proc/uptime; cut -d' ' -f1 /proc/loadavg; grep -E '^Mem(Total|Available):' /proc/meminfo"
+    }
+    if names:
+        parts["units"] = f"systemctl show --no-pager --property={PROPERTIES} -- {shlex.join(names)}"
+    roles = layout.roles_of(host)
+    if "app" in roles:
+        parts["release"] = "readlink /srv/app/current"
+    if "postgresql" in roles:
+        rest = next((port.number for port in layout.ports["postgresql"] if port.name == "rest"), 8008)
+        address = layout.host(host).address
+        # From the file system's root: psql, no longer root, may not be allowed to stay in root's home.
+        psql = f"cd / && PGCONNECT_TIMEOUT=3 timeout 10 runuser -u postgres -- psql -XAtq -F '|' -d postgres -c {shlex.quote(SQL)}"
+        # The position last, so that those of different hosts are as close in time as the connections allow.
+        parts["patroni"] = f"curl -s --max-time 3 http://{address}:{rest}/cluster"
+        parts["database"] = psql
+    lines = [f"echo {shlex.quote(MARK + name)}; {{ {command}; }} 2>/dev/null; echo" for name, command in parts.items()]
+    return "\n".join([*lines, f"echo {shlex.quote(MARK + 'end')}"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massive_deploy.engine import probe
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Open connections to the hosts that exist; `missing` are those whose machine is not made yet."""
+    """Open connections to the hosts that exist; `missing` are those whose machine is not made yet.
+
+    `unreachable` (host → reason) is empty unless the session was opened to bear it.
+    """
 
     fleet: Fleet
     reach: Mapping[str, Ssh]
     missing: frozenset[str]
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
-def session(inventory: Inventory, only: Iterable[str] | None = None) -> Iterator[Session]:
-    """Connect to the inventory's existing hosts (or only these).
+def session(inventory: Inventory, only: Iterable[str] | None = None, *, bear: bool = False) -> Iterator[Session]:
+    """Connect to the inventory's existing hosts (or only these). `bear` goes on without those that do not answer.
 
     Raises:
         HostsFailed: a host cannot be reached, or its user cannot become root; nothing was changed.
@@ -46,6 +50,10 @@ def session(inventory: Inventory, only: Iterable[str] | None = None) -> Iterator
         yield Session(_nobody(), {}, frozenset(wanted))
         return
     with connected(reach) as (fleet, unreachable):
+        if bear:
+            live = {name: ssh for name, ssh in reach.items() if name not in unreachable}
+            yield Session(fleet, live, frozenset(wanted - present), unreachable)
+            return
         _refuse_unreachable(inventory, reach, unreachable)
         problems = {name: why for name in reach if (why := fleet.sudo_problem(name))}
         if problems:

@@ -1,4 +1,4 @@
-"""Reads the output of status_script. What is missing or garbled is left unknown: a sick host must not break a status."""
+"""Reads the output of status_script. What is missing or garbled is left unknown: no sick host breaks a status."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def memory(host: HostStatus) -> str:
 
 
 def to_json(status: Status) -> dict[str, Any]:
-    """Everything, as JSON takes it. Unknown figures are null; so is an infinite lag, with `receiving` false beside it."""
+    """Everything, as JSON takes it. Unknown figures are null, as is an infinite lag (`receiving` is then false)."""
     data: dict[str, Any] = _finite({"good": status.good, **asdict(status)})
     for cluster, shown in zip(status.clusters, data["clusters"], strict=True):
         shown |= {"leader": cluster.leader, "good": cluster.good}

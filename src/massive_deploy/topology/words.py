@@ -71,7 +71,7 @@ def _problem(details: ErrorDetails, document: Document, root: type[BaseModel], b
         return document.problem(location[:-1], f"this key {what}", fix, key=True)
     location = _known(location, document)
     if value is None:
-        return document.problem(location, "has no value", "give it one, or remove the key")
+        return document.problem(location, "has no value", "give it one, or remove the key", key=True)
     what, fix = _said(kind, value, context, details["msg"])
     return document.problem(location, what, fix)
 

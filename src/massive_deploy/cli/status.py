@@ -1,0 +1,63 @@
+"""`status`: what runs where, who leads, who lags."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from massive_deploy.cli.common import InventoryPath, Json, echo_json
+from massive_deploy.errors import Exit
+
+if TYPE_CHECKING:
+    from massive_deploy.inventory import Inventory
+    from massive_deploy.operate.observe import Session
+    from massive_deploy.operate.status import Status
+
+
+def status(
+    inventory: InventoryPath,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds until interrupted.")] = False,
+    json: Json = False,
+) -> None:
+    """Show each host and service, the leader, every replica's lag, and where to click.
+
+    Exit codes: 0 all is well, 1 something is not.
+    """
+    from massive_deploy.console import terminal
+    from massive_deploy.inventory import open_inventory
+    from massive_deploy.operate import status_report as report
+    from massive_deploy.operate.observe import session
+
+    opened = open_inventory(inventory)
+    with session(opened, bear=True) as live:
+        found = _ask(opened, live)
+        if json:
+            echo_json(report.to_json(found))
+        elif watch:
+            from rich.live import Live
+
+            with Live(report.tables(found), console=terminal(), screen=terminal().is_terminal) as shown:
+                while True:
+                    time.sleep(2)
+                    shown.update(report.tables(_ask(opened, live)))
+        else:
+            terminal().print(report.tables(found))
+    raise typer.Exit(Exit.DONE if found.good else Exit.FAILED)
+
+
+def _ask(opened: Inventory, live: Session) -> Status:
+    from massive_deploy.operate.status import HostStatus, combine
+    from massive_deploy.operate.status_parse import parse
+    from massive_deploy.operate.status_script import script
+
+    scripts = {host: script(opened.layout, host) for host in live.reach}
+    outputs = live.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=20)
+    told = [
+        parse(host, output.stdout) if output.stdout else HostStatus(host, output.cause) for host, output in outputs.items()
+    ]
+    told += [HostStatus(host, why) for host, why in live.unreachable.items()]
+    told += [HostStatus(host, "no such machine yet") for host in live.missing]
+    return combine(opened.layout, told)

@@ -32,7 +32,7 @@ stack: setup
 	@pytest -m stack
 
 docs: setup
-	@python -m massive_deploy.topology.reference docs/topology.md
+	@massive-deploy explain --markdown >docs/topology.md
 
 lock: setup
 	@uv lock

@@ -7,14 +7,14 @@ from massive_deploy.topology.model import Topology
 
 from .desired import desired
 from .settings import Settings
-from .sums import sums
+from .sizes import memory
 
 NEEDS = ("release",)
 PLACED_ON = ("app",)
 SERVES = (Port("http", 8000),)
 CALLS = ("memcached.data",)
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "sums", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001

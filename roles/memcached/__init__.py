@@ -7,13 +7,14 @@ from massive_deploy.topology.model import Topology
 
 from .desired import desired
 from .settings import Settings
+from .sizes import memory
 
 NEEDS = ("base",)
 PLACED_ON = ("memcached",)
 SERVES = (Port("data", 11211),)
 CALLS: tuple[str, ...] = ()
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:

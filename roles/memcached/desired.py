@@ -7,13 +7,15 @@ import shlex
 from massive_deploy.desired import Desired, File, Gate, Unit
 from massive_deploy.view import HostView
 
+from .sizes import items
+
 CONFIG = "/etc/memcached.conf"
 DROP_IN = "/etc/systemd/system/memcached.service.d/massive-deploy.conf"
 
 
 def desired(view: HostView) -> Desired:
     """One node, on the host's own address only."""
-    memory = view.settings.memory or max(16, view.host.memory_mb * 8 // 100)
+    memory = items(view.host, view.settings)
     return Desired(
         packages=("memcached",),
         files=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from massive_deploy.topology.layout import Port
+from massive_deploy.topology.layout import Host, Layout, Port
 from massive_deploy.topology.model import Topology
 
 from .desired import desired
@@ -13,9 +13,14 @@ PLACED_ON = ("edge",)
 SERVES = (Port("http", 80), Port("metrics", 9113, metrics="/metrics"))
 CALLS: tuple[str, ...] = ()
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001
     """Always."""
     return True
+
+
+def memory(layout: Layout, host: Host) -> int:  # noqa: ARG001 - the same in every stack
+    """MiB of its processes and their buffers."""
+    return 16 + 8 * host.cpus

@@ -7,13 +7,14 @@ from massive_deploy.topology.model import Topology
 
 from .desired import desired
 from .settings import Settings
+from .sizes import memory
 
 NEEDS = ("base",)
 PLACED_ON = ("redis",)
 SERVES = (Port("data", 6379), Port("metrics", 9121, metrics="/metrics"))
 CALLS: tuple[str, ...] = ()
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from massive_deploy.desired import Desired, File, Gate, Unit
 from massive_deploy.view import HostView
 
+from .sizes import data
+
 CONFIG = "/etc/redis/redis.conf"
 DROP_IN = "/etc/systemd/system/redis-server.service.d/massive-deploy.conf"
 PASSWORD = "/etc/massive-deploy/redis-password"  # noqa: S105 - a path
@@ -13,7 +15,7 @@ EXPORTER = "/etc/default/prometheus-redis-exporter"
 
 def desired(view: HostView) -> Desired:
     """One node on the host's own address, with its exporter."""
-    memory = view.settings.memory or max(32, view.host.memory_mb * 8 // 100)
+    memory = data(view.host, view.settings)
     password = view.secret("redis/password")
     config = view.render("redis.conf.j2", memory=memory, password=password)
     exporter = view.render("prometheus-redis-exporter.j2", password=password)

@@ -7,13 +7,14 @@ from massive_deploy.topology.model import Topology
 
 from .desired import desired
 from .settings import Settings
+from .sizes import memory
 
 NEEDS = ("base", "app")
 PLACED_ON = ("edge",)
 SERVES = (Port("metrics", 9131, metrics="/metrics"),)
 CALLS = ("app.http",)
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001

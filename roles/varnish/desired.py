@@ -7,6 +7,8 @@ import re
 from massive_deploy.desired import Desired, File, Gate, Unit, Validator
 from massive_deploy.view import HostView
 
+from .sizes import objects
+
 VCL = "/etc/varnish/default.vcl"
 DROP_IN = "/etc/systemd/system/varnish.service.d/massive-deploy.conf"
 EXPORTER = "/etc/default/prometheus-varnish-exporter"
@@ -18,18 +20,19 @@ work=$(mktemp -d /var/tmp/massive-deploy.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 install -m 644 "$STAGE/etc/varnish/default.vcl" "$work/default.vcl"
-TMPDIR=/var/tmp varnishd -C -n "$work" -f "$work/default.vcl" > "$work/said" 2>&1 || { tail -n 12 "$work/said" >&2; exit 1; }
+TMPDIR=/var/tmp varnishd -C -n "$work" -f "$work/default.vcl" > "$work/said" 2>&1 && exit
+tail -n 12 "$work/said" >&2
+exit 1
 """
 
 
 def desired(view: HostView) -> Desired:
     """The cache on a unix socket for nginx, and its exporter."""
     settings = view.settings
-    memory = settings.memory or max(32, view.host.memory_mb // 10)
     backends = [(_name(host.name), host.address) for host in view.running("app")]
     purgers = sorted({host.address for role in ("app", "varnish") for host in view.running(role)})
     words = {
-        "memory": memory,
+        "memory": objects(view.host, settings),
         "backends": backends,
         "purgers": purgers,
         "kept": _any_of([*settings.session_cookies, *settings.cookies]),

@@ -123,3 +123,15 @@ def show_error(error: MassiveDeployError) -> None:
     err.print(f"error: {error.what}", style="bold red", markup=False)
     if error.fix:
         err.print(f"next: {error.fix}", markup=False)
+
+
+def crash_report() -> Path:
+    """Write the current exception's traceback to a file of its own and return its path."""
+    import traceback
+
+    folder = state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
+    path.touch(mode=0o600)
+    path.write_text(traceback.format_exc(), encoding="utf-8")
+    return path

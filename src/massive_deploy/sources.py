@@ -24,7 +24,8 @@ from massive_deploy.view import Release
 # Raised whenever the build on the host changes what it makes of the same source.
 RECIPE = "1"
 PYTHON = "3.13"
-RUNTIME = ("gunicorn>=23", "gevent>=24.11", "psycopg[binary,pool]>=3.2", "pymemcache>=4", "redis>=5")
+# gunicorn's gevent worker imports packaging, which not every gunicorn brings along.
+RUNTIME = ("gunicorn>=23", "packaging", "gevent>=24.11", "psycopg[binary,pool]>=3.2", "pymemcache>=4", "redis>=5")
 WORKER = ("celery[redis]>=5.4",)
 
 REMOTE = re.compile(r"^(https?|ssh|git|file)://|^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")

@@ -18,6 +18,11 @@ def main() -> None:
 
         show_error(error)
         sys.exit(error.code)
+    except Exception as error:  # noqa: BLE001 - the last resort: a report instead of a wall of text
+        from massive_deploy.console import crash_report
+
+        sys.stderr.write(f"unexpected: {type(error).__name__}: {error}\nplease report it with {crash_report()}\n")
+        sys.exit(Exit.FAILED)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was applied stays, run the same command again to go on\n")
         sys.exit(Exit.INTERRUPTED)

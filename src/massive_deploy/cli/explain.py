@@ -8,12 +8,25 @@ import typer
 
 
 def explain(
-    path: Annotated[
-        str, typer.Argument(help="Dotted path, such as failover.max_lag or roles.pgbouncer.pool_mode.")
-    ] = "",
+    path: Annotated[str, typer.Argument(help="Dotted path, such as failover.max_lag or roles.pgbouncer.pool_mode.")] = "",
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all settings.")] = False,
 ) -> None:
     """Show a setting's description, type, default and range."""
     from massive_deploy.roles import catalogue
-    from massive_deploy.topology.explain import explain as text
 
-    typer.echo(text(path, {name: role.Settings for name, role in catalogue().items()}))
+    settings = {name: role.Settings for name, role in catalogue().items()}
+    if markdown:
+        from massive_deploy.topology.reference import reference
+
+        typer.echo(reference(settings), nl=False)
+        return
+    from massive_deploy.topology.explain import explain as look_up
+
+    found = look_up(path, settings)
+    typer.echo(f"{found.path or 'topology.yaml'}: {found.description}")
+    for name, text in (("type", found.type), ("range", found.range), ("default", found.default)):
+        if text:
+            typer.echo(f"  {name:<8} {text}")
+    for name, text in found.fields.items():
+        typer.echo(f"  {name}: {' '.join(text.split())}")

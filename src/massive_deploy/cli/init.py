@@ -80,7 +80,7 @@ def _write_schema(folder: Path) -> None:
     import json
 
     from massive_deploy.roles import catalogue
-    from massive_deploy.topology.schema import json_schema
+    from massive_deploy.topology.schema import schema as json_schema
 
     text = json.dumps(json_schema({name: role.Settings for name, role in catalogue().items()}), indent=2)
     (folder / "topology.schema.json").write_text(text + "\n", encoding="utf-8")

@@ -16,13 +16,17 @@ def plan(inventory: InventoryPath, *, json: Json = False) -> None:
     from massive_deploy.console import terminal
     from massive_deploy.engine import report
     from massive_deploy.inventory import open_inventory
+    from massive_deploy.operate.guards import leaving
     from massive_deploy.operate.up import make_plan
 
-    found = make_plan(open_inventory(inventory))
+    opened = open_inventory(inventory)
+    found = make_plan(opened)
     if json:
         echo_json(report.as_json(found))
     else:
         out = terminal()
+        for line in leaving(opened):
+            out.print(line, style="yellow", markup=False)
         for line in report.lines(found):
             text = line.strip()
             style = "green" if text.startswith("+") else "red" if text.startswith("-") else None

@@ -125,6 +125,7 @@ def _role(host: str, role: str, wanted: Desired, seen: Observed, roles: Mapping[
     files = tuple(_files(role, wanted, seen, roles))
     written = {change.path for change in files}
     managed = _managed(wanted)
+    brings = set(wanted.packages) - set(seen.packages)  # until they are there, what a task observes means nothing
     plan = RolePlan(
         host=host,
         role=role,
@@ -136,7 +137,7 @@ def _role(host: str, role: str, wanted: Desired, seen: Observed, roles: Mapping[
         tasks=tuple(
             TaskChange(task, seen.tasks.get(f"{role}/{task.name}", ""))
             for task in wanted.tasks
-            if seen.tasks.get(f"{role}/{task.name}") != task.want.strip()
+            if brings or seen.tasks.get(f"{role}/{task.name}") != task.want.strip()
         ),
         units=tuple(_units(role, wanted, seen, written)),
         managed=managed if seen.managed.get(role, ()) != managed else None,
@@ -163,9 +164,11 @@ def _files(role: str, wanted: Desired, seen: Observed, roles: Mapping[str, Desir
         same_content = entry is not None and entry.sha256 == file.sha256
         old = "" if entry is None else file.content if same_content else seen.texts.get(file.path)
         yield FileChange(file.path, file, old, "missing" if entry is None else "mode" if same_content else "content")
+    brings = set(wanted.packages) - set(seen.packages)
     for path in wanted.absent:
-        if path in seen.entries:
-            yield FileChange(path, None, seen.texts.get(path), "unwanted")
+        if path in seen.entries or brings:
+            why = "unwanted" if path in seen.entries else "unwanted, if a package brings it"
+            yield FileChange(path, None, seen.texts.get(path), why)
     known = {file.path for other in roles.values() for file in other.files} | set(wanted.absent)
     for path in seen.managed.get(role, ()):
         if path.startswith("/") and path not in known:

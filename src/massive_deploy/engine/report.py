@@ -8,7 +8,7 @@ from typing import Any
 
 from massive_deploy.engine.plan import FileChange, HostPlan, Plan, RolePlan
 
-MARKS = {"missing": "+", "content": "~", "mode": "~", "unwanted": "-", "no longer needed": "-"}
+MARKS = {"missing": "+", "content": "~", "mode": "~"}
 
 
 def diff(change: FileChange) -> list[str]:
@@ -46,7 +46,7 @@ def _role(role: RolePlan) -> Iterator[str]:
     yield from (f"    + directory {directory.path}" for directory in role.directories)
     for change in role.files:
         secret = ", content not shown" if change.new is not None and change.new.secret else ""
-        yield f"    {MARKS[change.why]} {change.path} ({change.why}{secret})"
+        yield f"    {MARKS.get(change.why, '-')} {change.path} ({change.why}{secret})"
         yield from (f"        {line}" for line in diff(change))
     for task in role.tasks:
         yield f"    > {task.task.name}"

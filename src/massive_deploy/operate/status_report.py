@@ -44,7 +44,9 @@ def _hosts(status: Status) -> Table:
 
 def _units(units: tuple[Unit, ...]) -> Text:
     return Text(" ").join(
-        Text(unit.name, "green") if unit.good else Text(f"{unit.name}:{unit.active or unit.load}", "bold red")
+        Text(unit.name, "green")
+        if unit.good
+        else Text(f"{unit.name}:{unit.active if unit.load == 'loaded' else unit.load}", "bold red")
         for unit in units
     )
 

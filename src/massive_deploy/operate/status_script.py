@@ -9,6 +9,7 @@ from massive_deploy.topology.layout import Layout
 
 MARK = "@@ "
 PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
+MACHINE = "cut -d' ' -f1 /proc/uptime; cut -d' ' -f1 /proc/loadavg; grep -E '^Mem(Total|Available):' /proc/meminfo"
 
 # Units worth a line in a status, by role. The caller may give its own list instead.
 UNITS = {
@@ -45,9 +46,7 @@ def units(layout: Layout, host: str) -> tuple[str, ...]:
 def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> str:
     """Shell text whose output `status_parse.parse` reads. `watched` are the units to tell about."""
     names = tuple(watched) if watched is not None else units(layout, host)
-    parts = {
-        "machine": "cut -d' ' -f1 /proc/uptime; cut -d' ' -f1 /proc/loadavg; grep -E '^Mem(Total|Available):' /proc/meminfo"
-    }
+    parts = {"machine": MACHINE}
     if names:
         parts["units"] = f"systemctl show --no-pager --property={PROPERTIES} -- {shlex.join(names)}"
     roles = layout.roles_of(host)
@@ -57,9 +56,9 @@ def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> s
         rest = next((port.number for port in layout.ports["postgresql"] if port.name == "rest"), 8008)
         address = layout.host(host).address
         # From the file system's root: psql, no longer root, may not be allowed to stay in root's home.
-        psql = f"cd / && PGCONNECT_TIMEOUT=3 timeout 10 runuser -u postgres -- psql -XAtq -F '|' -d postgres -c {shlex.quote(SQL)}"
+        psql = f"runuser -u postgres -- psql -XAtq -F '|' -d postgres -c {shlex.quote(SQL)}"
         # The position last, so that those of different hosts are as close in time as the connections allow.
         parts["patroni"] = f"curl -s --max-time 3 http://{address}:{rest}/cluster"
-        parts["database"] = psql
+        parts["database"] = f"cd / && PGCONNECT_TIMEOUT=3 timeout 10 {psql}"
     lines = [f"echo {shlex.quote(MARK + name)}; {{ {command}; }} 2>/dev/null; echo" for name, command in parts.items()]
     return "\n".join([*lines, f"echo {shlex.quote(MARK + 'end')}"])

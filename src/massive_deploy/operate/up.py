@@ -19,6 +19,7 @@ from massive_deploy.engine.plan import Plan
 from massive_deploy.engine.probe import STATE
 from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
 from massive_deploy.inventory import Inventory, open_inventory, save
+from massive_deploy.operate.guards import leaving, refuse_loss
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
 
@@ -37,6 +38,7 @@ class Outcome:
 
 def make_plan(inventory: Inventory) -> Plan:
     """What `up` would do, changing nothing anywhere."""
+    refuse_loss(inventory)
     prepared = prepare(inventory)
     with session(inventory) as opened:
         return planning.make(prepared.rendered, read(opened, prepared.rendered))
@@ -50,6 +52,9 @@ def up(path: Path, reporter: Reporter) -> Outcome:
     """
     start = time.monotonic()
     inventory = open_inventory(path)
+    refuse_loss(inventory)
+    for line in leaving(inventory):
+        reporter.say(line)
     prepared = prepare(inventory)
     save(inventory)
     prepared.secrets.save()

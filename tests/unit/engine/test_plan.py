@@ -142,3 +142,16 @@ def test_a_task_that_fetches_runs_again_when_another_host_needs_the_file(tmp_pat
     assert [c.task.name for c in plan.make(wanted, seen).hosts[0].roles[0].tasks] == ["build"]
     file.touch()
     assert plan.make(wanted, seen).hosts[0].roles[0].tasks == ()
+
+
+def test_an_unwanted_file_that_a_package_may_bring_is_removed_in_the_same_run() -> None:
+    role = replace(ROLE, absent=("/etc/thing/default.conf",))
+    fresh = role_of(role, Observed())
+    assert "/etc/thing/default.conf" in [change.path for change in fresh.files if change.new is None]
+    assert role_of(role, settled(role)).files == ()
+
+
+def test_what_a_task_observed_before_its_packages_were_there_means_nothing() -> None:
+    role = replace(ROLE, tasks=(Task("no default", "ls /etc/thing/default", "", "rm /etc/thing/default"),))
+    assert [change.task.name for change in role_of(role, Observed(tasks={"thing/no default": ""})).tasks] == ["no default"]
+    assert role_of(role, settled(role)).tasks == ()

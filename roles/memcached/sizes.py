@@ -1,0 +1,18 @@
+"""Memory of memcached."""
+
+from __future__ import annotations
+
+from massive_deploy.topology.layout import Host, Layout
+
+from .settings import Settings
+
+
+def items(host: Host, settings: Settings) -> int:
+    """MiB for items."""
+    return settings.memory or max(16, host.memory_mb * 8 // 100)
+
+
+def memory(layout: Layout, host: Host) -> int:
+    """MiB the role takes at most."""
+    # Connections and the hash table come on top.
+    return items(host, layout.settings["memcached"]) + 16

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import subprocess
+
+from massive_deploy.topology.layout import Host
+
+from .web_stack import desired, file, renderer
+
+
+def test_every_host_knows_every_other_by_name() -> None:
+    hosts = file(desired("base", "edge-1"), "/etc/hosts").content
+    assert "192.0.2.1 app-1\n192.0.2.2 app-2\n192.0.2.3 cache-1\n192.0.2.4 edge-1\n" in hosts
+    assert hosts == file(desired("base", "app-1"), "/etc/hosts").content
+
+
+def test_a_containers_clock_is_left_alone() -> None:
+    wanted = desired("base", "edge-1")
+    assert "systemd-timesyncd" not in wanted.packages
+    assert [task.name for task in wanted.tasks] == ["kernel settings"]
+
+
+def test_scripts_are_valid_shell() -> None:
+    for task in desired("base", "edge-1").tasks:
+        for script in (task.observe, task.run):
+            assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
+
+
+def test_each_authority_is_placed_and_must_be_in_the_bundle() -> None:
+    view = renderer().view("base", "edge-1")
+    assert isinstance(view.host, Host)
+    assert view.authorities == ()

@@ -10,7 +10,7 @@ from massive_deploy.graph_parts import Panel, Picture, Tier
 
 # Columns from left to right; tiers of one column stand below each other.
 COLUMNS = (("edge", "monitor"), ("app",), ("cache", "database"))
-MARGIN, GAP, BETWEEN = 24.0, 150.0, 28.0
+MARGIN, GAP, BETWEEN = 24.0, 184.0, 28.0
 PAD, TITLE, LINE, SPACE = 14.0, 22.0, 15.0, 8.0
 TOP = 62.0
 
@@ -58,13 +58,14 @@ class PanelSize:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The whole drawing: the frame of each tier, its panels, and the size of the page."""
+    """The whole drawing: each tier's frame, column and that column's right end; the panels; the size of the page."""
 
     frames: dict[str, Box]
     panels: tuple[tuple[Panel, PanelSize, Box], ...]
     width: float
     height: float
     columns: dict[str, int]
+    rights: dict[str, float]
 
 
 def text_width(text: str, size: float) -> float:
@@ -76,14 +77,14 @@ def measure(panel: Panel) -> PanelSize:
     """Sizes of a panel. Database clusters stay in one row when they are small; larger groups make a block."""
     names = max(text_width(host.name, 13) for host, _ in panel.hosts)
     small = max(text_width(line, 11) for host, extra in panel.hosts for line in (host.address, *map(plus, [extra])))
-    width = max(104.0, names + 20, small + 20)
+    width = max(126.0 if len(panel.hosts) == 1 else 104.0, names + 20, small + 20)
     count = len(panel.hosts)
     across = count if count <= 2 else 3 if count <= 6 else min(4, math.ceil(math.sqrt(count)))
     if count <= 4 and "postgresql" not in panel.roles:
         across = 1
     inner = max(across * width + (across - 1) * SPACE, text_width(title(panel), 14))
     width = (inner - (across - 1) * SPACE) / across
-    wrapped = textwrap.wrap(" · ".join(panel.roles), max(12, int(inner / (11 * 0.56))), break_long_words=False)
+    wrapped = textwrap.wrap(", ".join(panel.roles), max(12, int(inner / (11 * 0.56))), break_long_words=False)
     extra = any(extra for _, extra in panel.hosts)
     return PanelSize(across, width, 55.0 if extra else 40.0, tuple(wrapped))
 
@@ -104,6 +105,7 @@ def place(shown: Picture) -> Placed:
     frames: dict[str, Box] = {}
     panels: list[tuple[Panel, PanelSize, Box]] = []
     columns: dict[str, int] = {}
+    rights: dict[str, float] = {}
     x, bottom = MARGIN, TOP
     for number, names in enumerate(column for column in COLUMNS if any(name in tiers for name in column)):
         y, widest = TOP, 0.0
@@ -114,12 +116,10 @@ def place(shown: Picture) -> Placed:
                 columns[name] = number
                 panels += inside
                 y, widest = frame.bottom + BETWEEN, max(widest, frame.width)
-        for name in names:
-            if name in frames:
-                frames[name] = Box(x, frames[name].y, widest, frames[name].height)
+        rights |= {name: x + widest for name in names if name in frames}
         bottom = max(bottom, y - BETWEEN)
         x += widest + GAP
-    return Placed(frames, tuple(panels), x - GAP + MARGIN, bottom, columns)
+    return Placed(frames, tuple(panels), x - GAP + MARGIN, bottom, columns, rights)
 
 
 def _tier(tier: Tier, x: float, y: float) -> tuple[Box, list[tuple[Panel, PanelSize, Box]]]:

@@ -75,7 +75,7 @@ def _next(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> Rou
     y = _height(placed, arrow.target, into, len(arrow.lines))
     if source.y + 8 <= y <= source.bottom - 8:
         return Route(((source.right, y), (target.x, y)), arrow.lines, (source.right + 12, y))
-    start = min(source.bottom - 12 - out * 0.0, max(source.y + 30, source.bottom - 16 - lane / 2))
+    start = max(source.y + 30, source.bottom - 16 - out * 10)
     x = target.x - GAP + 12 + lane / 2
     return Route(((source.right, start), (x, start), (x, y), (target.x, y)), arrow.lines, (x + 10, y))
 
@@ -93,11 +93,11 @@ def _over(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> Rou
 def _back(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> Route:
     """Against the reading direction: out on the left, down, and along the bottom into the target's lower side."""
     source, target = placed.frames[arrow.source], placed.frames[arrow.target]
-    start = min(source.bottom - 12 - out * 10, source.bottom - 12)
+    start = source.bottom - 12 - out * 10
     low = placed.height + 16 + lane
     # Other tiers may stand below the target, so it is entered from the gap on its right.
     x = source.x - 12 - lane / 2
-    aim = target.right + 18 + lane / 2
+    aim = placed.rights[arrow.target] + 18 + lane / 2
     y = max(target.bottom - 14 - into * 20, target.y + 20)
     points = ((source.x, start), (x, start), (x, low), (aim, low), (aim, y), (target.right, y))
     return Route(points, arrow.lines, (aim + 8, low))
@@ -106,6 +106,6 @@ def _back(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> Rou
 def _beside(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> Route:
     """Within a column: out and in on the right."""
     source, target = placed.frames[arrow.source], placed.frames[arrow.target]
-    x = max(source.right, target.right) + 14 + lane / 2
+    x = placed.rights[arrow.source] + 14 + lane / 2
     start, y = source.y + 30 + out * 12, target.y + 46 + into * 12
     return Route(((source.right, start), (x, start), (x, y), (target.right, y)), arrow.lines, (x + 6, (start + y) / 2))

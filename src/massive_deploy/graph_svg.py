@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from html import escape
 
 from massive_deploy.graph_parts import Panel, Picture
-from massive_deploy.graph_place import LINE, MARGIN, PAD, SPACE, TITLE, Box, PanelSize, Placed, place, plus, title
+from massive_deploy.graph_place import (
+    LINE,
+    MARGIN,
+    PAD,
+    SPACE,
+    TITLE,
+    Box,
+    PanelSize,
+    Placed,
+    place,
+    plus,
+    text_width,
+    title,
+)
 from massive_deploy.graph_routes import Route, routes
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -45,20 +58,29 @@ def draw(shown: Picture) -> str:
     """The whole document."""
     placed = place(shown)
     ways = routes(shown.arrows, placed)
-    bottom = max([placed.height, *(y for way in ways for _, y in way.points)]) + MARGIN
+    far = [(way.label[0] + text_width(line, 11), way.label[1]) for way in ways for line in way.lines]
+    far += [point for way in ways for point in way.points]
+    right = max([placed.width, *(x + MARGIN for x, _ in far)])
+    bottom = max([placed.height, *(y for _, y in far)]) + MARGIN
     foot = f"on every host: {', '.join(shown.everywhere)}" if shown.everywhere else ""
     watched = "the monitor reads every host" if len(shown.tiers) > 1 and "monitor" in placed.frames else ""
     last = " · ".join(words for words in (foot, watched) if words)
-    width, height = max(placed.width, 2 * MARGIN + len(last) * 6.6, 320), bottom + (LINE + 8 if last else 0)
+    width, height = max(right, 2 * MARGIN + len(last) * 6.6, 320), bottom + (LINE + 8 if last else 0)
     head = f"{shown.hosts} host{'' if shown.hosts == 1 else 's'}"
-    parts = [
+    opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
-        f' height="{height:.0f}" font-family="{FONT}" role="img">',
+        f' height="{height:.0f}" font-family="{FONT}" role="img">'
+    )
+    heading = (
+        f'<text x="{MARGIN:.0f}" y="36" class="strong" font-size="20" font-weight="600">{escape(shown.name)}'
+        f'<tspan class="soft" font-size="13" font-weight="400" dx="12">{head}</tspan></text>'
+    )
+    parts = [
+        opening,
         f"<title>{escape(shown.name)}</title>",
         f"<style>{_styles()}</style>",
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}"/>',
-        _text(MARGIN, 36, shown.name, "strong", 20, weight=600),
-        _text(MARGIN + len(shown.name) * 12.5 + 14, 36, head, "soft", 13),
+        heading,
         *_frames(shown, placed),
         *(line for way in ways for line in _arrow(way)),
         *(label for way in ways for label in _labels(way)),

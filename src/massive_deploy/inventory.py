@@ -16,7 +16,7 @@ from massive_deploy.topology.layout import Layout, Sum
 from massive_deploy.topology.load import load
 from massive_deploy.topology.model import Topology
 from massive_deploy.topology.place import place
-from massive_deploy.topology.placement import FILE, Placement, load_placement, save_placement
+from massive_deploy.topology.placement import FILE, Placement, load_placement, save_placement, with_sizes
 from massive_deploy.topology.stacks import Stack
 from massive_deploy.topology.sums import problems, sums
 
@@ -72,9 +72,9 @@ def open_inventory(path: Path, project: Path | None = None) -> Inventory:
     )
 
 
-def save(inventory: Inventory) -> bool:
-    """Record the placement beside the topology; False when it was recorded already."""
-    return save_placement(inventory.folder / FILE, inventory.placement)
+def save(inventory: Inventory, sizes: Mapping[str, tuple[int, int]] | None = None) -> bool:
+    """Record the placement beside the topology, with (CPUs, MiB) as seen; False when it was recorded already."""
+    return save_placement(inventory.folder / FILE, with_sizes(inventory.placement, sizes or {}))
 
 
 def find_project(folder: Path) -> Path | None:

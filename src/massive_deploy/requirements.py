@@ -55,14 +55,8 @@ def choose(files: Mapping[str, bytes], subdirectory: str, wanted: str) -> Requir
             path = str(folder / name)
             if path in files and (found := _read(files, path)) is not None:
                 return found
-    there = sorted(
-        path for path in files if PurePosixPath(path).name in {"pyproject.toml", "uv.lock"} or _looks_right(path)
-    )
-    fix = (
-        f"set app.requirements to one of: {', '.join(there[:8])}"
-        if there
-        else "add a requirements.txt beside manage.py"
-    )
+    there = ", ".join(sorted(path for path in files if _looks_right(path))[:8])
+    fix = f"set app.requirements to one of: {there}" if there else "add a requirements.txt beside manage.py"
     what = "no file says what the project needs" if wanted == "auto" else f"there is no {wanted} in the source"
     raise MassiveDeployError(what, fix)
 
@@ -76,9 +70,9 @@ def _read(files: Mapping[str, bytes], path: str) -> Requirements | None:
     name = PurePosixPath(path).name
     if name == "uv.lock":
         project = str(PurePosixPath(path).with_name("pyproject.toml"))
-        return Requirements(
-            "uv", path, install_project=project in files and _is_package(_toml(files, project), files, project)
-        )
+        if project not in files:
+            raise MassiveDeployError(f"{path} has no pyproject.toml beside it", "add it, or set app.requirements")
+        return Requirements("uv", path, install_project=_is_package(_toml(files, project), files, project))
     if name == "pyproject.toml":
         return _pyproject(files, path)
     return Requirements("requirements", path)

@@ -25,7 +25,7 @@ def overlay(project: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> 
         **hosts(project, env),
         **files(project, env),
         "DATABASES": {**project.get("DATABASES", {}), **databases(project, env)},
-        "CACHES": {**caches(env), **shared_caches(project)},
+        "CACHES": merged_caches(project, caches(env)),
         **sessions(project, env),
         **celery(project, env),
     }
@@ -134,14 +134,14 @@ def caches(env: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def shared_caches(project: Mapping[str, Any]) -> dict[str, Any]:
-    """The project's caches that are more than a store of one process, and aliases the stack knows nothing of."""
-    own = project.get("CACHES", {})
-    return {
-        alias: cache
-        for alias, cache in own.items()
-        if alias not in {"default", "sessions"} or not any(word in cache.get("BACKEND", "") for word in LOCAL_CACHES)
-    }
+def merged_caches(project: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's caches; of those the stack has too, only stores of one process give way."""
+    own = dict(project.get("CACHES", {}))
+    for alias, cache in stack.items():
+        backend = own.get(alias, {}).get("BACKEND", LOCAL_CACHES[0])
+        if any(word in backend for word in LOCAL_CACHES):
+            own[alias] = cache
+    return own
 
 
 def sessions(project: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def within(seconds: float, true: Callable[[], Any], what: str) -> Any:
 
 
 @contextmanager
-def stack(folder: Path, name: str) -> Iterator[Stack]:
+def stack(folder: Path, name: str, *, destroy: bool = True) -> Iterator[Stack]:
     """An empty inventory with keys and identity of its own; destroyed at the end whatever happened."""
     inventory = folder / "inventories" / name
     inventory.mkdir(parents=True)
@@ -129,4 +129,5 @@ def stack(folder: Path, name: str) -> Iterator[Stack]:
     try:
         yield made
     finally:
-        made.destroy()
+        if destroy:
+            made.destroy()

@@ -21,7 +21,19 @@ _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "di
 
 _FACTS = r"""
 printf 'fact\tcpus\t%s\n' "$(nproc)"
-printf 'fact\tmemory\t%s\n' "$(awk '/^MemTotal:/ {print int($2/1024)}' /proc/meminfo)"
+memory() {  # in MiB: what the machine has, or less where a control group limits it
+  awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo
+  awk -F: '$2 == "" {print "/sys/fs/cgroup" $3 "|memory.max"}
+    $2 == "memory" {print "/sys/fs/cgroup/memory" $3 "|memory.limit_in_bytes"}' /proc/1/cgroup |
+    while IFS='|' read -r folder file; do
+      while [ "$folder" != /sys/fs/cgroup ] && [ "$folder" != / ]; do
+        limit=$(cat "$folder/$file" 2>/dev/null)
+        case "$limit" in '' | *[!0-9]*) ;; *) echo $((limit / 1048576)) ;; esac
+        folder=$(dirname "$folder")
+      done
+    done
+}
+printf 'fact\tmemory\t%s\n' "$(memory | sort -n | head -n 1)"
 printf 'fact\tsystem\t%s\n' "$(. /etc/os-release; echo "$PRETTY_NAME")"
 printf 'fact\tkernel\t%s\n' "$(uname -r)"
 [ -z "$(dpkg --audit 2>/dev/null)" ] || printf 'dpkg-broken\n'

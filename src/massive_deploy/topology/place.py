@@ -16,6 +16,10 @@ from .slots import slots
 from .stacks import Stack, demand
 
 
+# A given machine counts with this until its real size was seen; sums are checked again then.
+UNSEEN_MEMORY_MB = 4096
+
+
 class Placeable(Protocol):
     """What placing needs to know of a role."""
 
@@ -112,7 +116,8 @@ class _Machines:
             )
         else:
             name = self._given(group)
-            host = Placed(group=group, number=number, cluster=cluster, address=self.topology.hosts[name].address)
+            address = self.topology.hosts[name].address
+            host = Placed(group=group, number=number, cluster=cluster, address=address, memory_mb=UNSEEN_MEMORY_MB)
         self.known[name] = host
         return name, host
 

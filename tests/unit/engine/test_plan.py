@@ -35,9 +35,7 @@ def settled(role: Desired) -> Observed:
             **{f.path: Entry("file", f.mode, f.owner, f.group, f.sha256) for f in role.files},
         },
         units={u.name: UnitState("loaded", "active", "running", "enabled") for u in role.units},
-        stamps={
-            f"thing.{u.name}": f"{role.restart_fingerprint(u)} {role.reload_fingerprint(u)}" for u in role.units
-        },
+        stamps={f"thing.{u.name}": f"{role.restart_fingerprint(u)} {role.reload_fingerprint(u)}" for u in role.units},
         managed={"thing": tuple(sorted({*(f.path for f in role.files), *(f"unit {u.name}" for u in role.units)}))},
         tasks={f"thing/{t.name}": t.want for t in role.tasks},
     )
@@ -77,7 +75,9 @@ def test_a_fresh_host_needs_everything() -> None:
 def test_a_hand_edited_file_is_written_again_and_its_unit_restarted() -> None:
     seen = settled(ROLE)
     edited = replace(
-        seen, entries={**seen.entries, CONF.path: Entry("file", 0o644, "root", "root", "0")}, texts={CONF.path: "port 2\n"}
+        seen,
+        entries={**seen.entries, CONF.path: Entry("file", 0o644, "root", "root", "0")},
+        texts={CONF.path: "port 2\n"},
     )
     role = role_of(ROLE, edited)
     assert [(c.path, c.old, c.why) for c in role.files] == [(CONF.path, "port 2\n", "content")]
@@ -153,5 +153,7 @@ def test_an_unwanted_file_that_a_package_may_bring_is_removed_in_the_same_run() 
 
 def test_what_a_task_observed_before_its_packages_were_there_means_nothing() -> None:
     role = replace(ROLE, tasks=(Task("no default", "ls /etc/thing/default", "", "rm /etc/thing/default"),))
-    assert [change.task.name for change in role_of(role, Observed(tasks={"thing/no default": ""})).tasks] == ["no default"]
+    assert [change.task.name for change in role_of(role, Observed(tasks={"thing/no default": ""})).tasks] == [
+        "no default"
+    ]
     assert role_of(role, settled(role)).tasks == ()

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import subprocess
 
-from massive_deploy.topology.layout import Host
-
-from .web_stack import desired, file, renderer
+from .web_stack import desired, file
 
 
 def test_every_host_knows_every_other_by_name() -> None:
@@ -26,6 +24,8 @@ def test_scripts_are_valid_shell() -> None:
 
 
 def test_each_authority_is_placed_and_must_be_in_the_bundle() -> None:
-    view = renderer().view("base", "edge-1")
-    assert isinstance(view.host, Host)
-    assert view.authorities == ()
+    wanted = desired("base", "edge-1", authorities=(("our own.crt", "PEM\n"),))
+    assert file(wanted, "/usr/local/share/ca-certificates/our own.crt").content == "PEM\n"
+    trust = wanted.tasks[0]
+    assert "'/etc/ssl/certs/our own.pem'" in trust.observe
+    assert subprocess.run(["sh", "-n", "-c", trust.observe], check=False).returncode == 0

@@ -37,6 +37,7 @@ def renderer(
     placed: Mapping[str, tuple[str, ...]] = PLACED,
     shards: int = 1,
     release: Release | None = RELEASE,
+    authorities: tuple[tuple[str, str], ...] = (),
 ) -> Renderer:
     """Desired states of a stack with these settings; addresses are 192.0.2.1 upwards."""
     project = {"source": ".", "settings": "shop.settings", **(app or {})}
@@ -55,7 +56,7 @@ def renderer(
         ports={name: tuple(role.SERVES) for name, role in loaded.items()},
         calls={name: tuple(role.CALLS) for name, role in loaded.items()},
     )
-    return Renderer(layout, loaded, lambda name: f"secret of {name}", release=release)
+    return Renderer(layout, loaded, lambda name: f"secret of {name}", release=release, authorities=authorities)
 
 
 def desired(role: str, host: str, **options: Any) -> Desired:

@@ -47,7 +47,9 @@ def desired(view: HostView) -> Desired:
 
 def _files(view: HostView, release: str) -> tuple[File, ...]:
     settings = view.settings
+    askers = {host.address for role in ("varnish", "nginx", "monitoring") for host in view.running(role)}
     words = {
+        "askers": sorted({*askers, view.host.address}),
         "release": release,
         "of_release": environment.of_release(release),
         "home": f"/srv/app/releases/{release}",

@@ -22,7 +22,7 @@ def desired(view: HostView) -> Desired:
         files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2"))),
         units=(Unit("etcd", restart_on=(CONFIG,)),),
         tasks=(_passwords(view),),
-        gates=(Gate("etcd has a leader", f"curl -fsS --max-time 3 {LOCAL}/health | grep -q '\"health\":\"true\"'", 60),),
+        gates=(Gate("etcd has a leader", f'curl -fsS --max-time 3 {LOCAL}/health | grep -q \'"health":"true"\'', 60),),
     )
 
 

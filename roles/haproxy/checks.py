@@ -10,7 +10,7 @@ from .desired import CONFIG, ways
 from .settings import METRICS
 
 
-def check_haproxy_stays_up(host: Any, view: HostView) -> None:  # noqa: ANN401, ARG001
+def check_haproxy_stays_up(host: Any, view: HostView) -> None:  # noqa: ARG001
     """HAProxy is running, starts at boot and has not restarted meanwhile"""
     before = host.check_output("systemctl show -p NRestarts,MainPID haproxy; sleep 2")
     assert host.service("haproxy").is_running
@@ -18,12 +18,12 @@ def check_haproxy_stays_up(host: Any, view: HostView) -> None:  # noqa: ANN401, 
     assert host.check_output("systemctl show -p NRestarts,MainPID haproxy") == before
 
 
-def check_haproxy_configuration_is_valid(host: Any, view: HostView) -> None:  # noqa: ANN401, ARG001
+def check_haproxy_configuration_is_valid(host: Any, view: HostView) -> None:  # noqa: ARG001
     """the configuration on disk is valid"""
     assert host.run(f"haproxy -c -q -f {CONFIG}").rc == 0
 
 
-def check_haproxy_listens_on_the_loopback(host: Any, view: HostView) -> None:  # noqa: ANN401
+def check_haproxy_listens_on_the_loopback(host: Any, view: HostView) -> None:
     """the databases' ports are open on the loopback only, the metrics on the host's address only"""
     listening = host.check_output("ss -Hltn").splitlines()
     local = {line.split()[3] for line in listening}
@@ -33,14 +33,14 @@ def check_haproxy_listens_on_the_loopback(host: Any, view: HostView) -> None:  #
     assert {address for address in local if address.endswith(f":{METRICS}")} == {f"{view.host.address}:{METRICS}"}
 
 
-def check_haproxy_knows_one_leader_each(host: Any, view: HostView) -> None:  # noqa: ANN401
+def check_haproxy_knows_one_leader_each(host: Any, view: HostView) -> None:
     """of every cluster exactly one node takes writes"""
     metrics = host.check_output(f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics")
     for way in ways(view.layout):
         assert f'haproxy_backend_active_servers{{proxy="leader-{way.cluster.number}"}} 1\n' in metrics
 
 
-def check_haproxy_reads_from_replicas(host: Any, view: HostView) -> None:  # noqa: ANN401
+def check_haproxy_reads_from_replicas(host: Any, view: HostView) -> None:
     """of every cluster all nodes but the leader take reads"""
     metrics = host.check_output(f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics")
     for way in ways(view.layout):

@@ -26,7 +26,9 @@ class Way:
 def ways(layout: Layout) -> tuple[Way, ...]:
     """One for each cluster that has aliases, in order."""
     ports = {(alias.cluster, alias.writable): layout.balancer_port(alias) for alias in layout.aliases}
-    return tuple(Way(c, ports[c.number, True], ports[c.number, False]) for c in layout.clusters if (c.number, True) in ports)
+    return tuple(
+        Way(c, ports[c.number, True], ports[c.number, False]) for c in layout.clusters if (c.number, True) in ports
+    )
 
 
 def desired(view: HostView) -> Desired:

@@ -21,7 +21,12 @@ CONSOLE = f"runuser -u postgres -- psql -h {SOCKETS} -p {PORT} -U pgbouncer -d p
 def desired(view: HostView) -> Desired:
     """The pooler of one app host, on a unix socket and the loopback."""
     ini = view.render(
-        "pgbouncer.ini.j2", folder=FOLDER, port=PORT, sockets=SOCKETS, pool=pool_size(view.layout), aliases=_aliases(view)
+        "pgbouncer.ini.j2",
+        folder=FOLDER,
+        port=PORT,
+        sockets=SOCKETS,
+        pool=pool_size(view.layout),
+        aliases=_aliases(view),
     )
     name = view.layout.database
     files = (
@@ -35,7 +40,9 @@ def desired(view: HostView) -> Desired:
         files=(
             *files,
             File(_DROP_IN, view.render("pgbouncer.service.conf.j2")),
-            File(_EXPORTER, view.render("prometheus-pgbouncer-exporter.j2", port=PORT, sockets=SOCKETS, metrics=METRICS)),
+            File(
+                _EXPORTER, view.render("prometheus-pgbouncer-exporter.j2", port=PORT, sockets=SOCKETS, metrics=METRICS)
+            ),
             File(_EXPORTER_DROP_IN, view.render("prometheus-pgbouncer-exporter.service.conf.j2")),
         ),
         units=(
@@ -57,5 +64,8 @@ def _users(view: HostView) -> str:
 def _leader_gate(view: HostView) -> Gate:
     """Writes reach each cluster's leader through the pooler."""
     names = " ".join(alias.database for alias in view.layout.aliases if alias.writable)
-    ask = f"PGCONNECT_TIMEOUT=5 psql -h {SOCKETS} -p {PORT} -U {view.layout.database} -XAtq -c 'SELECT pg_is_in_recovery()' -d"
-    return Gate("pgbouncer reaches the leaders", f'for name in {names}; do [ "$({ask} "$name")" = f ] || exit 1; done', 60)
+    psql = f"PGCONNECT_TIMEOUT=5 psql -h {SOCKETS} -p {PORT} -U {view.layout.database}"
+    ask = f"{psql} -XAtq -c 'SELECT pg_is_in_recovery()' -d"
+    return Gate(
+        "pgbouncer reaches the leaders", f'for name in {names}; do [ "$({ask} "$name")" = f ] || exit 1; done', 60
+    )

@@ -1,4 +1,4 @@
-"""Patroni's dynamic configuration: what a whole cluster shares. Patroni reads it from a file only once, at bootstrap."""
+"""Patroni's dynamic configuration: what a whole cluster shares. Patroni reads its file only once, at bootstrap."""
 
 from __future__ import annotations
 

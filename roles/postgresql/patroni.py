@@ -63,7 +63,7 @@ def refuse_foreign_cluster() -> Task:
 
 
 def drop_default_cluster() -> Task:
-    """The package makes an empty cluster. It goes only if no server ever ran on it (postmaster.opts is written then)."""
+    """The package makes an empty cluster. It goes only if no server ever ran on it (no postmaster.opts)."""
     unused = f"[ -e {_MAIN}/PG_VERSION ] && [ ! -e {_MAIN}/postmaster.opts ]"
     return Task(
         name="no empty default cluster",

@@ -96,7 +96,8 @@ class Task:
 
     `observe` is a shell script run as root inside the one probe (10 s limit, read only, no secret in its text);
     its standard output, stripped, is compared with `want`. When they differ, `run` is executed with `stdin`
-    (never shown, may hold secrets) on its standard input, unless `observe` reads `want` by then; afterwards `observe` must read `want` within `settle` seconds.
+    (never shown, may hold secrets) on its standard input, unless `observe` reads `want` by then; afterwards `observe`
+    must read `want` within `settle` seconds.
     Tasks run in order, before the role's units are started (`before_units`) or after. `artifact` is a local file
     that is uploaded first; its place on the host is in `$ARTIFACT`. `fetch` is a path on this host that is brought
     to the controller after `run`, as input of another host's artifact.

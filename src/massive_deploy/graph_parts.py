@@ -12,8 +12,8 @@ TIERS = (
     ("edge", ("edge",)),
     ("app", ("app",)),
     ("cache", ("memcached", "redis")),
-    ("database", ("database", "quorum")),
-    ("monitor", ("monitor",)),
+    ("database", ("database",)),
+    ("monitor", ("monitor", "quorum")),
 )
 
 

@@ -96,7 +96,7 @@ def plus(extra: tuple[str, ...]) -> str:
 
 def title(panel: Panel) -> str:
     """The panel's heading, with the number of hosts when there are several."""
-    return f"{panel.title} ×{len(panel.hosts)}" if len(panel.hosts) > 1 else panel.title  # noqa: RUF001
+    return f"{panel.title} ×{len(panel.hosts)}" if len(panel.hosts) > 1 else panel.title
 
 
 def place(shown: Picture) -> Placed:

@@ -108,4 +108,6 @@ def _beside(arrow: Arrow, placed: Placed, lane: float, out: int, into: int) -> R
     source, target = placed.frames[arrow.source], placed.frames[arrow.target]
     x = placed.rights[arrow.source] + 14 + lane / 2
     start, y = source.y + 30 + out * 12, target.y + 46 + into * 12
-    return Route(((source.right, start), (x, start), (x, y), (target.right, y)), arrow.lines, (x + 6, (start + y) / 2))
+    return Route(
+        ((source.right, start), (x, start), (x, y), (target.right, y)), arrow.lines, (x + 6, y + (start - y) / 4)
+    )

@@ -44,9 +44,13 @@ class Stack:
     def command(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run massive-deploy with these words; fails the test on another exit code (None: any)."""
         line = [sys.executable, "-m", "massive_deploy", *words]
-        run = subprocess.run(line, capture_output=True, text=True, env=dict(self.environment), check=False, timeout=1500)
+        run = subprocess.run(
+            line, capture_output=True, text=True, env=dict(self.environment), check=False, timeout=1500
+        )
         if code is not None and run.returncode != code:
-            pytest.fail(f"{' '.join(words)}: exit {run.returncode}, wanted {code}\n{run.stdout[-6000:]}\n{run.stderr[-6000:]}")
+            pytest.fail(
+                f"{' '.join(words)}: exit {run.returncode}, wanted {code}\n{run.stdout[-6000:]}\n{run.stderr[-6000:]}"
+            )
         return run
 
     def up(self, code: int = 0) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import docker
 import pytest
-
 from harness import ROOT, Stack, stack, within
 
 pytestmark = pytest.mark.stack
@@ -93,7 +92,14 @@ def test_one_more_app_server_touches_only_what_must_know(demo: Stack) -> None:
         for path, sha in managed_files(demo, name).items()
         if files.get(path) != sha
     }
-    may_know = ("/etc/hosts", "/etc/varnish/", "/etc/patroni/", "/etc/prometheus/", "/etc/pgbouncer/", "/etc/massive-deploy/")
+    may_know = (
+        "/etc/hosts",
+        "/etc/varnish/",
+        "/etc/patroni/",
+        "/etc/prometheus/",
+        "/etc/pgbouncer/",
+        "/etc/massive-deploy/",
+    )
     assert {line for line in changed if not line.split()[1].startswith(may_know)} == set()
     assert any("/etc/varnish/" in line for line in changed)
     restarted = {unit for unit, pid in main_pids(demo).items() if unit in started and started[unit] != pid}

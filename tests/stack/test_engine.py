@@ -22,7 +22,8 @@ pytestmark = pytest.mark.stack
 
 SERVICE = File(
     "/etc/systemd/system/ticker.service",
-    "[Service]\nExecStart=/bin/sh -c 'while cat /etc/ticker.conf; do sleep 1; done'\n[Install]\nWantedBy=multi-user.target\n",
+    "[Service]\nExecStart=/bin/sh -c 'while cat /etc/ticker.conf; do sleep 1; done'\n"
+    "[Install]\nWantedBy=multi-user.target\n",
 )
 CONF = File("/etc/ticker.conf", "speed 1\n", 0o640, "ticker", "ticker", secret=True)
 ROLE = Desired(
@@ -109,7 +110,9 @@ def test_a_refused_configuration_leaves_the_live_one(hosts: Hosts) -> None:
 
 
 def test_a_crashing_service_fails_its_host_with_its_own_words(hosts: Hosts) -> None:
-    service = replace(SERVICE, content="[Service]\nExecStart=/bin/sh -c 'echo no luck; exit 3'\nRestart=always\nRestartSec=1\n")
+    service = replace(
+        SERVICE, content="[Service]\nExecStart=/bin/sh -c 'echo no luck; exit 3'\nRestart=always\nRestartSec=1\n"
+    )
     with pytest.raises(HostsFailed) as failed:
         hosts.up(replace(ROLE, files=(service, CONF)))
     assert "no luck" in failed.value.failures[0].cause
@@ -121,7 +124,9 @@ def test_a_restart_missed_by_a_killed_run_is_made_up_for(hosts: Hosts) -> None:
     new = replace(ROLE, files=(SERVICE, replace(CONF, content="speed 2\n")))
     for host in hosts.reach:
         hosts.run(host, "echo speed 2 >/etc/ticker.conf")
-    verbs = {verb for host in hosts.plan(new).hosts for role in host.roles for unit in role.units for verb in unit.verbs}
+    verbs = {
+        verb for host in hosts.plan(new).hosts for role in host.roles for unit in role.units for verb in unit.verbs
+    }
     assert verbs == {"restart"}
 
 
@@ -136,9 +141,12 @@ def test_the_lock_names_its_holder_and_is_free_afterwards(hosts: Hosts) -> None:
     from massive_deploy.engine.transport import connected
 
     with connected(hosts.reach) as (first, _), connected(hosts.reach) as (second, _):
-        with locked(first, hosts.reach, "test"), pytest.raises(Locked, match=r"pid \d+ since .*: test"):
-            with locked(second, hosts.reach, "other"):
-                pytest.fail("two runs held the lock")
+        with (
+            locked(first, hosts.reach, "test"),
+            pytest.raises(Locked, match=r"pid \d+ since .*: test"),
+            locked(second, hosts.reach, "other"),
+        ):
+            pytest.fail("two runs held the lock")
         with locked(second, hosts.reach, "later"):
             pass
 

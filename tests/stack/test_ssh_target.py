@@ -79,7 +79,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(uv, "tool", "run", "--quiet", "--from", "django>=5.2,<5.3", "django-admin", "startproject", "pets", folder)
     settings = folder / "pets/settings.py"
     text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("INSTALLED_APPS = [", 'INSTALLED_APPS = [\n    "rest_framework",'), encoding="utf-8")
+    settings.write_text(
+        text.replace("INSTALLED_APPS = [", 'INSTALLED_APPS = [\n    "rest_framework",'), encoding="utf-8"
+    )
     (folder / "pets/urls.py").write_text(URLS, encoding="utf-8")
     (folder / "requirements.txt").write_text("django>=5.2,<5.3\ndjangorestframework\n", encoding="utf-8")
     git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com")
@@ -96,7 +98,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "id")
     client = docker.from_env()
     network = client.networks.create(
-        NAME, ipam={"Driver": "default", "Config": [{"Subnet": "10.203.253.0/24"}]}, options={"com.docker.network.driver.mtu": "1400"}
+        NAME,
+        ipam={"Driver": "default", "Config": [{"Subnet": "10.203.253.0/24"}]},
+        options={"com.docker.network.driver.mtu": "1400"},
     )
     arguments = container_arguments(NAME, Machine("only", ADDRESS, 3072, 2), host_image(client, None, print))
     made = client.containers.create(**{**arguments, "labels": {}})

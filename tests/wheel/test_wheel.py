@@ -83,7 +83,9 @@ def test_a_wrong_topology_exits_with_6_and_names_the_place(installed: Path, tmp_
 
 
 def test_an_inventory_beside_a_django_project_finds_it(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "manage.py").write_text('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pets.settings")\n', encoding="utf-8")
+    (tmp_path / "manage.py").write_text(
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pets.settings")\n', encoding="utf-8"
+    )
     run(installed, "init", "inventories/prod", cwd=tmp_path)
     text = (tmp_path / "inventories/prod/topology.yaml").read_text(encoding="utf-8")
     assert "source: ../..\n" in text

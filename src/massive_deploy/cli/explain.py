@@ -8,7 +8,9 @@ import typer
 
 
 def explain(
-    path: Annotated[str, typer.Argument(help="Dotted path, such as failover.max_lag or roles.pgbouncer.pool_mode.")] = "",
+    path: Annotated[
+        str, typer.Argument(help="Dotted path, such as failover.max_lag or roles.pgbouncer.pool_mode.")
+    ] = "",
     *,
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all settings.")] = False,
 ) -> None:

@@ -13,7 +13,9 @@ from massive_deploy.errors import MassiveDeployError
 
 def graph(
     inventory: InventoryPath,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write. Default: standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: standard output.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="svg or mermaid.")] = "svg",
 ) -> None:
     """Draw the hosts, their roles and who talks to whom. Contacts no host."""

@@ -53,7 +53,9 @@ def init(
     _write_schema(folder)
     out = terminal()
     out.print(f"wrote {topology}", markup=False)
-    edit = f"edit {topology}: `source` and `settings`" + (", and the addresses under `hosts`" if target == "ssh" else "")
+    edit = f"edit {topology}: `source` and `settings`" + (
+        ", and the addresses under `hosts`" if target == "ssh" else ""
+    )
     out.print(f"next: {edit}; then massive-deploy validate {folder}", markup=False)
 
 

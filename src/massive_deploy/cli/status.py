@@ -56,7 +56,8 @@ def _ask(opened: Inventory, live: Session) -> Status:
     scripts = {host: script(opened.layout, host) for host in live.reach}
     outputs = live.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=20)
     told = [
-        parse(host, output.stdout) if output.stdout else HostStatus(host, output.cause) for host, output in outputs.items()
+        parse(host, output.stdout) if output.stdout else HostStatus(host, output.cause)
+        for host, output in outputs.items()
     ]
     told += [HostStatus(host, why) for host, why in live.unreachable.items()]
     told += [HostStatus(host, "no such machine yet") for host in live.missing]

@@ -93,8 +93,8 @@ def _task_step(role: str, change: TaskChange) -> Step:
     task = change.task
     lines = [f"run() {{\n{task.run}\n}}", "set -eu"]
     if task.fetch is None:
-        so = f'[ "$(timeout 10 sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null)" = {shlex.quote(task.want.strip())} ]'
-        lines.append(f"if {so}; then exit 0; fi")
+        seen = f"timeout 10 sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null"
+        lines.append(f'if [ "$({seen})" = {shlex.quote(task.want.strip())} ]; then exit 0; fi')
     lines.append("run")
     if task.settle:
         late = shlex.quote(f"not so after {task.settle} s: {task.name}")

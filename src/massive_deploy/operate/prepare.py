@@ -56,9 +56,7 @@ def target(inventory: Inventory) -> Target:
     if topology.target == "docker":
         from massive_deploy.targets.docker import DockerTarget
 
-        return DockerTarget(
-            topology.name, subnet(topology), topology.docker.image, state_dir() / topology.name
-        )
+        return DockerTarget(topology.name, subnet(topology), topology.docker.image, state_dir() / topology.name)
     from massive_deploy.targets.ssh import SshTarget
 
     return SshTarget(ssh_hosts(inventory))

@@ -60,7 +60,7 @@ def up(path: Path, reporter: Reporter) -> Outcome:
     prepared.secrets.save()
     target(inventory).ensure(machines(inventory), reporter.say)
     with session(inventory) as opened, locked(opened.fleet, opened.reach, "up"):
-        observed = read(opened, prepared.rendered)
+        observed: Mapping[str, Observed] = read(opened, prepared.rendered)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         todo = planning.make(prepared.rendered, observed)
         reporter.log.write("\n".join(report.lines(todo)))

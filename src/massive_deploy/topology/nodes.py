@@ -85,7 +85,10 @@ class Walk:
         tag = str(node.tag).removeprefix(_TAG)
         if tag not in _CORE:
             self._note(
-                node, location, f"the tag '{_short(str(node.tag).replace(_TAG, '!!'))}' is not allowed", "remove it: plain values only"
+                node,
+                location,
+                f"the tag '{_short(str(node.tag).replace(_TAG, '!!'))}' is not allowed",
+                "remove it: plain values only",
             )
             return None
         self._open.append(id(node))

@@ -15,7 +15,6 @@ from .quorum import choose
 from .slots import slots
 from .stacks import Stack, demand
 
-
 # A given machine counts with this until its real size was seen; sums are checked again then.
 UNSEEN_MEMORY_MB = 4096
 

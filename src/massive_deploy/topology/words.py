@@ -95,7 +95,9 @@ def _said(kind: str, value: object, context: dict[str, Any], message: str) -> tu
     if kind in _KINDS:
         bare = isinstance(value, str) and re.fullmatch(r"[0-9]+|true|false", value) and kind != "string_type"
         fix = "put it in quotes" if isinstance(value, (int, float)) else "remove the quotes"
-        return f"must be {_KINDS[kind]}, not {shown(value)}", fix if bare or (kind == "string_type" and not isinstance(value, (list, dict))) else ""
+        return f"must be {_KINDS[kind]}, not {shown(value)}", fix if bare or (
+            kind == "string_type" and not isinstance(value, (list, dict))
+        ) else ""
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return f"must be {words} {context[name]}, not {shown(value)}", ""

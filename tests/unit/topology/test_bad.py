@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -114,10 +113,8 @@ def test_table_is_complete() -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_refused(name: str) -> None:
     path = BAD / f"{name}.yaml"
-    begin = time.monotonic()
     with pytest.raises(InvalidInput) as refusal:
         loaded(path)
-    assert time.monotonic() - begin < 1
     assert refusal.value.code == Exit.INVALID
     lines = [str(problem) for problem in refusal.value.problems]
     assert len(lines) == len(EXPECTED[name]), lines

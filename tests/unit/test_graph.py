@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -49,7 +50,10 @@ def stack(hosts: list[Host], name: str = "demo") -> Layout:
 
 
 def sized(edge: int, app: int, clusters: int, replicas: int) -> Layout:
-    wanted = [("edge", ("edge",), 0)] * edge + [("app", ("app",), 0)] * app + [("cache", ("redis",), 0)]
+    wanted: list[tuple[str, tuple[str, ...], int]] = []
+    wanted += [("edge", ("edge",), 0)] * edge
+    wanted += [("app", ("app",), 0)] * app
+    wanted.append(("cache", ("redis",), 0))
     for number in range(1, clusters + 1):
         wanted += [("db", ("database",) + (("quorum",) if number == 1 else ()), number)] * (replicas + 1)
     wanted.append(("monitor", ("monitor",), 0))
@@ -154,14 +158,17 @@ def test_clusters_are_panels_and_odd_roles_stand_at_the_host() -> None:
         [
             Host("a", "cache", ("redis",), "10.0.0.1", 1),
             Host("b", "cache", ("redis", "quorum"), "10.0.0.2", 2),
+            Host("c", "app", ("app",), "10.0.0.3", 3),
         ]
     )
-    (panel,) = picture(odd, ()).tiers[0].panels
+    (panel,) = next(tier for tier in picture(odd, ()).tiers if tier.name == "cache").panels
     assert (panel.roles, [extra for _, extra in panel.hosts]) == (("redis",), [(), ("etcd",)])
 
 
 def test_tiers() -> None:
-    assert tier_of(Host("x", "x", ("monitor", "quorum"), "10.0.0.1", 1)) == "database"
+    assert tier_of(Host("x", "x", ("edge", "app", "database"), "10.0.0.1", 1)) == "edge"
+    assert tier_of(Host("x", "x", ("database", "quorum"), "10.0.0.1", 1)) == "database"
+    assert tier_of(Host("x", "x", ("quorum",), "10.0.0.1", 1)) == "monitor"
     assert tier_of(Host("x", "x", (), "10.0.0.1", 1)) == "app"
 
 
@@ -176,7 +183,7 @@ def test_mermaid_names_tiers_panels_hosts_and_arrows() -> None:
 
 
 def test_awkward_names_are_escaped() -> None:
-    odd = stack([Host('a"<b>&', "g<1>", ("app",), "10.0.0.1", 1)], 'x"<y>&')
+    odd = replace(stack([Host('a"<b>&', "g<1>", ("app",), "10.0.0.1", 1)]), name='x"<y>&')
     root = ElementTree.fromstring(svg(odd, ()))  # noqa: S314 - our own output
     assert 'a"<b>&' in [text.text for text in root.iter(f"{SVG}text")]
     assert escape('a"<b>') == "a#34;#60;b#62;"

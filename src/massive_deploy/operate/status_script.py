@@ -11,20 +11,8 @@ MARK = "@@ "
 PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
 MACHINE = "cut -d' ' -f1 /proc/uptime; cut -d' ' -f1 /proc/loadavg; grep -E '^Mem(Total|Available):' /proc/meminfo"
 
-# Units worth a line in a status, by role. The caller may give its own list instead.
-UNITS = {
-    "app": ("app.socket", "app.service"),
-    "etcd": ("etcd.service",),
-    "haproxy": ("haproxy.service",),
-    "memcached": ("memcached.service",),
-    "monitoring": ("prometheus.service", "prometheus-alertmanager.service"),
-    "nginx": ("nginx.service",),
-    "node_exporter": ("prometheus-node-exporter.service",),
-    "pgbouncer": ("pgbouncer.service",),
-    "postgresql": ("patroni.service",),
-    "redis": ("redis-server.service",),
-    "varnish": ("varnish.service",),
-}
+# What a host has been given to run, as `up` recorded it there.
+MANAGED = "sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* 2>/dev/null | sort -u"
 
 # Both answers come from one moment: first the server's own position, then its replicas as it sees them.
 SQL = """
@@ -37,18 +25,10 @@ SELECT 'replica', application_name, extract(epoch FROM replay_lag) FROM pg_stat_
 """
 
 
-def units(layout: Layout, host: str) -> tuple[str, ...]:
-    """The units of the host's roles, sorted."""
-    worker = ("app-worker.service",) if layout.topology.app.worker and host in layout.roles.get("app", ()) else ()
-    return tuple(sorted({unit for role in layout.roles_of(host) for unit in UNITS.get(role, ())} | set(worker)))
-
-
 def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> str:
-    """Shell text whose output `status_parse.parse` reads. `watched` are the units to tell about."""
-    names = tuple(watched) if watched is not None else units(layout, host)
-    parts = {"machine": MACHINE}
-    if names:
-        parts["units"] = f"systemctl show --no-pager --property={PROPERTIES} -- {shlex.join(names)}"
+    """Shell text whose output `status_parse.parse` reads. `watched` are the units to tell about; default: all managed."""
+    names = f"$({MANAGED})" if watched is None else shlex.join(watched)
+    parts = {"machine": MACHINE, "units": f"systemctl show --no-pager --property={PROPERTIES} -- {names}"}
     roles = layout.roles_of(host)
     if "app" in roles:
         parts["release"] = "readlink /srv/app/current"

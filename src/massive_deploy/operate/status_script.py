@@ -26,7 +26,7 @@ SELECT 'replica', application_name, extract(epoch FROM replay_lag) FROM pg_stat_
 
 
 def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> str:
-    """Shell text whose output `status_parse.parse` reads. `watched` are the units to tell about; default: all managed."""
+    """Shell text whose output `status_parse.parse` reads, about these units (default: all managed ones)."""
     names = f"$({MANAGED})" if watched is None else shlex.join(watched)
     parts = {"machine": MACHINE, "units": f"systemctl show --no-pager --property={PROPERTIES} -- {names}"}
     roles = layout.roles_of(host)

@@ -6,15 +6,21 @@ import fnmatch
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from massive_deploy.errors import MassiveDeployError
 
+if TYPE_CHECKING:
+    from massive_deploy.engine.narrow import Selection
+    from massive_deploy.inventory import Inventory
+
 InventoryPath = Annotated[
     Path, typer.Argument(help="Folder with topology.yaml.", metavar="INVENTORY", show_default=False)
 ]
+Hosts = Annotated[list[str] | None, typer.Option("--hosts", help="Host names or globs, comma separated.")]
+Roles = Annotated[list[str] | None, typer.Option("--roles", help="Role names or globs, comma separated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -37,3 +43,13 @@ def matching(patterns: Sequence[str], names: Iterable[str], what: str) -> list[s
         if not fnmatch.filter(known, pattern):
             raise MassiveDeployError(f"no {what} matches '{pattern}'", f"there are: {', '.join(known)}")
     return [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)]
+
+
+def select(inventory: Inventory, hosts: Sequence[str] | None, roles: Sequence[str] | None) -> Selection:
+    """The chosen hosts and roles; a glob that matches nothing is an error."""
+    from massive_deploy.engine.narrow import Selection
+
+    layout = inventory.layout
+    names = matching(hosts, [host.name for host in layout.hosts], "host") if hosts else []
+    chosen = matching(roles, sorted(layout.roles), "role") if roles else []
+    return Selection(tuple(names), tuple(chosen))

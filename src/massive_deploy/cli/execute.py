@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from massive_deploy.cli.common import InventoryPath, matching
+from massive_deploy.cli.common import Hosts, InventoryPath, Roles, matching
 from massive_deploy.errors import Exit
 
 
 def execute(
     inventory: InventoryPath,
     command: Annotated[list[str], typer.Argument(help="Command and its arguments; write -- before it.")],
-    hosts: Annotated[list[str] | None, typer.Option("--hosts", help="Host names or globs, comma separated.")] = None,
-    roles: Annotated[list[str] | None, typer.Option("--roles", help="Hosts that run these roles (globs).")] = None,
+    hosts: Hosts = None,
+    roles: Roles = None,
 ) -> None:
     """Run a command as root on hosts at the same time; output is prefixed with the host."""
     from massive_deploy.console import terminal

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from massive_deploy.cli.common import InventoryPath
+from massive_deploy.cli.common import Hosts, InventoryPath, Roles, select
 
 if TYPE_CHECKING:
     from massive_deploy.console import Reporter
     from massive_deploy.operate.up import Outcome
 
 
-def up(inventory: InventoryPath) -> None:
-    """Make the hosts as the topology says. Running it again changes nothing.
+def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None) -> None:
+    """Make the hosts as the topology says; or do exactly what a file of `plan --out` says.
+
+    Running it again changes nothing.
 
     Exit codes: 0 done, 3 refused, 4 another run holds the lock, 5 some hosts failed, 6 the topology is wrong.
     """
@@ -20,10 +23,17 @@ def up(inventory: InventoryPath) -> None:
     from massive_deploy.inventory import open_inventory
     from massive_deploy.operate.up import up as bring_up
 
+    expected, kept = "", None
+    if inventory.suffix == ".json":
+        from massive_deploy.engine.saved import load
+
+        kept = load(inventory)
+        inventory, expected = Path(kept.inventory), kept.fingerprint
     opened = open_inventory(inventory)
+    selection = kept.selection if kept is not None else select(opened, hosts, roles)
     reporter = Reporter(RunLog(opened.name, "up"))
     try:
-        outcome = bring_up(inventory, reporter)
+        outcome = bring_up(inventory, reporter, selection, expected)
     finally:
         reporter.say(f"log: {reporter.log.path}")
     _ending(reporter, outcome)

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from massive_deploy.cli.common import InventoryPath, Json, echo_json, matching
+from massive_deploy.cli.common import Hosts, InventoryPath, Json, Roles, echo_json, matching
 from massive_deploy.errors import Exit
 
 
 def verify(
     inventory: InventoryPath,
-    hosts: Annotated[list[str] | None, typer.Option("--hosts", help="Host names or globs, comma separated.")] = None,
-    roles: Annotated[list[str] | None, typer.Option("--roles", help="Role names or globs, comma separated.")] = None,
+    hosts: Hosts = None,
+    roles: Roles = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="List every check, not only what failed.")] = False,

@@ -14,17 +14,23 @@ from massive_deploy.engine import plan as planning
 from massive_deploy.engine import report
 from massive_deploy.engine.apply import apply, compile_stages
 from massive_deploy.engine.lock import locked
+from massive_deploy.engine.narrow import Selection, narrow
 from massive_deploy.engine.observed import Observed
 from massive_deploy.engine.plan import Plan
 from massive_deploy.engine.probe import STATE
-from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
+from massive_deploy.engine.saved import fingerprint
+from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
 from massive_deploy.operate.guards import leaving, refuse_loss
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
+from massive_deploy.render import Rendered
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+ALL = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +42,26 @@ class Outcome:
     seconds: float
 
 
-def make_plan(inventory: Inventory) -> Plan:
-    """What `up` would do, changing nothing anywhere."""
+def make_plan(inventory: Inventory, selection: Selection = ALL, *, keep: bool = False) -> Plan:
+    """What `up` would do. Changes nothing, unless `keep` records generated secrets so that the plan can be repeated."""
     refuse_loss(inventory)
     prepared = prepare(inventory)
-    with session(inventory) as opened:
-        return planning.make(prepared.rendered, read(opened, prepared.rendered))
+    if keep:
+        save(inventory)
+        prepared.secrets.save()
+    with session(inventory, selection.hosts or None) as opened:
+        observed = read(opened, prepared.rendered)
+        return narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
 
 
-def up(path: Path, reporter: Reporter) -> Outcome:
-    """Bring the inventory up to its topology.
+def _seen(prepared: Prepared, observed: Mapping[str, Observed]) -> Rendered:
+    return {host: roles for host, roles in prepared.rendered.items() if host in observed}
+
+
+def up(path: Path, reporter: Reporter, selection: Selection = ALL, expected: str = "") -> Outcome:
+    """Bring the inventory (or the chosen part) up to its topology.
+
+    `expected` is a saved plan's fingerprint: anything else than that plan is refused.
 
     Raises:
         HostsFailed, Locked, InvalidInput, MassiveDeployError: see each; what ran before keeps running.
@@ -58,13 +74,19 @@ def up(path: Path, reporter: Reporter) -> Outcome:
     prepared = prepare(inventory)
     save(inventory)
     prepared.secrets.save()
-    target(inventory).ensure(machines(inventory), reporter.say)
-    with session(inventory) as opened, locked(opened.fleet, opened.reach, "up"):
+    wanted = [m for m in machines(inventory) if not selection.hosts or m.name in selection.hosts]
+    target(inventory).ensure(wanted, reporter.say)
+    with session(inventory, selection.hosts or None) as opened, locked(opened.fleet, opened.reach, "up"):
         observed: Mapping[str, Observed] = read(opened, prepared.rendered)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
-        todo = planning.make(prepared.rendered, observed)
+        todo = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))
+        if expected and fingerprint(todo) != expected:
+            raise Refused(
+                "this is no longer the plan that was saved: a host, the topology or a secret has changed",
+                "look at a new plan",
+            )
         operations = 0
         if not todo.empty:
             stages = compile_stages(todo, prepared.generations)
@@ -73,7 +95,7 @@ def up(path: Path, reporter: Reporter) -> Outcome:
                     operations = apply(opened.fleet, stages, reporter.on_stage, reporter.on_step)
             except HostsFailed as error:
                 raise _with_next(error, inventory) from error
-            _look_again(opened, prepared)
+            _look_again(opened, prepared, selection)
         _journal(opened, "up", operations, start)
     return Outcome(inventory, operations, time.monotonic() - start)
 
@@ -97,8 +119,9 @@ def _with_next(error: HostsFailed, inventory: Inventory) -> HostsFailed:
     return HostsFailed([HostFailure(f.host, f.stage, f.step, f.cause, f.next or hint) for f in error.failures])
 
 
-def _look_again(opened: Session, prepared: Prepared) -> None:
-    left = planning.make(prepared.rendered, read(opened, prepared.rendered))
+def _look_again(opened: Session, prepared: Prepared, selection: Selection) -> None:
+    observed = read(opened, prepared.rendered)
+    left = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
     if left.changes:
         shown = "\n".join(report.lines(left))
         raise MassiveDeployError(

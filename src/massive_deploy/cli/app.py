@@ -9,6 +9,7 @@ import typer
 from massive_deploy import __version__
 from massive_deploy.cli import (
     destroy,
+    diff,
     execute,
     explain,
     graph,
@@ -38,6 +39,7 @@ app.command("validate", rich_help_panel=WRITE)(validate.validate)
 app.command("explain", rich_help_panel=WRITE)(explain.explain)
 app.command("schema", rich_help_panel=WRITE)(schema.schema)
 app.command("render", rich_help_panel=WRITE)(render.render)
+app.command("diff", rich_help_panel=WRITE)(diff.diff)
 app.command("graph", rich_help_panel=WRITE)(graph.graph)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("up", rich_help_panel=RUN)(up.up)

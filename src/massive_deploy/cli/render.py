@@ -13,6 +13,8 @@ from massive_deploy.cli.common import InventoryPath
 def render(
     inventory: InventoryPath,
     folder: Annotated[Path, typer.Argument(help="Folder to write into: one folder a host.")],
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch no source and open no secret.")] = False,
 ) -> None:
     """Write what every host would get into a folder. Secret contents are masked; contacts no host."""
     from massive_deploy.console import terminal
@@ -20,12 +22,13 @@ def render(
     from massive_deploy.operate.prepare import prepare
 
     count = 0
-    for host, roles in prepare(open_inventory(inventory)).rendered.items():
+    for host, roles in prepare(open_inventory(inventory), offline=offline).rendered.items():
+        (folder / host).mkdir(parents=True, exist_ok=True)
         for role, desired in roles.items():
             for file in desired.files:
                 path = folder / host / file.path.lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text("(secret)\n" if file.secret else file.content, encoding="utf-8")
+                path.write_text("(secret)\n" if file.secret and not offline else file.content, encoding="utf-8")
                 count += 1
             listing = folder / host / f"{role}.txt"
             lines = [f"package {name}" for name in desired.packages] + [f"unit {unit.name}" for unit in desired.units]

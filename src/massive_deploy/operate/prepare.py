@@ -12,6 +12,7 @@ from massive_deploy.render import Rendered, Renderer, controller_authorities, st
 from massive_deploy.secrets import Secrets
 from massive_deploy.targets import Machine, Ssh, Target
 from massive_deploy.topology.addresses import subnet
+from massive_deploy.view import Release
 
 if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
@@ -28,21 +29,30 @@ class Prepared:
     generations: tuple[tuple[str, ...], ...]
 
 
-def prepare(inventory: Inventory) -> Prepared:
-    """Render the inventory: fetches the project's source, opens or generates secrets (not yet saved)."""
+def prepare(inventory: Inventory, *, offline: bool = False) -> Prepared:
+    """Render the inventory: fetches the project's source, opens or generates secrets (not yet saved).
+
+    `offline` fetches nothing and opens no secret; what depends on them is rendered with fixed words.
+    """
     from massive_deploy import sources
 
     secrets = Secrets(inventory.folder)
+    app = inventory.topology.app
+    release = Release("offline", "") if offline else sources.fetch(app, inventory.folder)
     renderer = Renderer(
         inventory.layout,
         inventory.roles,
-        secrets,
+        _masked if offline else secrets,
         project=inventory.project,
-        release=sources.fetch(inventory.topology.app, inventory.folder),
+        release=release,
         authorities=controller_authorities(),
     )
     rendered = renderer.all()
     return Prepared(inventory, secrets, renderer, rendered, stages(inventory.layout, inventory.roles))
+
+
+def _masked(name: str) -> str:
+    return f"({name})"
 
 
 def machines(inventory: Inventory) -> list[Machine]:

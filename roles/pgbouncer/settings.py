@@ -20,7 +20,7 @@ class Settings(Strict):
     """Client connections of each app host."""
     query_wait_seconds: int = Field(default=60, ge=1)
     """Seconds a query waits for a server connection; longer than a failover takes."""
-    server_lifetime_seconds: int = Field(default=600, ge=10)
-    """Seconds after which an idle server connection is renewed: reads then return from the leader to replicas."""
+    server_lifetime_seconds: int = Field(default=60, ge=10)
+    """Seconds after which a free server connection is renewed; so reads return to replicas after a failover."""
     prepared_statements: int = Field(default=200, ge=0)
     """Prepared statements tracked on each server connection; 0 turns them off."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -105,6 +106,28 @@ def test_one_more_app_server_touches_only_what_must_know(demo: Stack) -> None:
     restarted = {unit for unit, pid in main_pids(demo).items() if unit in started and started[unit] != pid}
     assert {unit for unit in restarted if "varnish" in unit or "patroni" in unit or "redis" in unit} == set()
     demo.command("verify", str(demo.folder))
+
+
+def test_a_plan_that_was_saved_is_done_exactly_or_refused(demo: Stack, tmp_path: Path) -> None:
+    demo.on("cache-1", "sed -i 's/^-m .*/-m 18/' /etc/memcached.conf")
+    file = str(tmp_path / "plan.json")
+    demo.command("plan", str(demo.folder), "--hosts", "cache-*", "--out", file, code=2)
+    demo.on("cache-1", "sed -i 's/^-m .*/-m 19/' /etc/memcached.conf")
+    assert "no longer the plan" in demo.command("up", file, code=3).stderr
+    demo.command("plan", str(demo.folder), "--hosts", "cache-*", "--out", file, code=2)
+    demo.command("up", file)
+    demo.command("plan", str(demo.folder))
+
+
+def test_a_host_taken_out_is_reported_until_it_is_retired(demo: Stack) -> None:
+    demo.edit("app_servers: 3", "app_servers: 2")
+    assert "app-3" in demo.command("plan", str(demo.folder), code=2).stdout
+    demo.up()
+    assert demo.http("/").status == 200
+    assert "deletes" not in demo.command("retire", str(demo.folder), "app-3", code=3).stderr
+    demo.command("retire", str(demo.folder), "app-3", "--confirm", "app-3")
+    assert "app-3" not in demo.command("plan", str(demo.folder)).stdout
+    assert f"{NAME}-app-3" not in [made.name for made in docker.from_env().containers.list(all=True)]
 
 
 def test_the_site_writes_again_after_the_leader_is_killed(demo: Stack) -> None:

@@ -17,6 +17,7 @@ from massive_deploy.cli import (
     init,
     plan,
     render,
+    retire,
     schema,
     status,
     up,
@@ -44,6 +45,7 @@ app.command("graph", rich_help_panel=WRITE)(graph.graph)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("up", rich_help_panel=RUN)(up.up)
 app.command("exec", rich_help_panel=RUN, context_settings={"ignore_unknown_options": True})(execute.execute)
+app.command("retire", rich_help_panel=RUN)(retire.retire)
 app.command("destroy", rich_help_panel=RUN)(destroy.destroy)
 app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)

@@ -21,12 +21,20 @@ InventoryPath = Annotated[
 ]
 Hosts = Annotated[list[str] | None, typer.Option("--hosts", help="Host names or globs, comma separated.")]
 Roles = Annotated[list[str] | None, typer.Option("--roles", help="Role names or globs, comma separated.")]
+Lose = Annotated[
+    list[str] | None, typer.Option("--lose", help="Database hosts that the topology may leave out, by name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def echo_json(value: Any) -> None:
     """Indented JSON on standard output."""
     typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def split(values: Sequence[str] | None) -> tuple[str, ...]:
+    """Words of a repeatable option that also takes commas."""
+    return tuple(word.strip() for value in values or () for word in value.split(",") if word.strip())
 
 
 def matching(patterns: Sequence[str], names: Iterable[str], what: str) -> list[str]:
@@ -38,7 +46,7 @@ def matching(patterns: Sequence[str], names: Iterable[str], what: str) -> list[s
     known = list(names)
     if not patterns:
         return known
-    wanted = [p.strip() for pattern in patterns for p in pattern.split(",") if p.strip()]
+    wanted = split(patterns)
     for pattern in wanted:
         if not fnmatch.filter(known, pattern):
             raise MassiveDeployError(f"no {what} matches '{pattern}'", f"there are: {', '.join(known)}")

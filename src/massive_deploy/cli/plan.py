@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from massive_deploy.cli.common import Hosts, InventoryPath, Json, Roles, echo_json, select
+from massive_deploy.cli.common import Hosts, InventoryPath, Json, Lose, Roles, echo_json, select, split
 from massive_deploy.errors import Exit
 
 
@@ -16,6 +16,7 @@ def plan(
     hosts: Hosts = None,
     roles: Roles = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also keep it in this file, for `up FILE`.")] = None,
+    lose: Lose = None,
     *,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")] = False,
@@ -29,11 +30,11 @@ def plan(
     from massive_deploy.engine.markdown import markdown as as_markdown
     from massive_deploy.inventory import open_inventory
     from massive_deploy.operate.guards import leaving
-    from massive_deploy.operate.up import make_plan
+    from massive_deploy.operate.up import Wish, make_plan
 
     opened = open_inventory(inventory)
     selection = select(opened, hosts, roles)
-    found = make_plan(opened, selection, keep=out is not None)
+    found = make_plan(opened, Wish(selection, lose=split(lose)), keep=out is not None)
     if json:
         echo_json(report.as_json(found))
     elif markdown:

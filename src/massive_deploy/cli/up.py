@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from massive_deploy.cli.common import Hosts, InventoryPath, Roles, select
+from massive_deploy.cli.common import Hosts, InventoryPath, Lose, Roles, select, split
 
 if TYPE_CHECKING:
     from massive_deploy.console import Reporter
     from massive_deploy.operate.up import Outcome
 
 
-def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None) -> None:
+def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None, lose: Lose = None) -> None:
     """Make the hosts as the topology says; or do exactly what a file of `plan --out` says.
 
     Running it again changes nothing.
@@ -21,6 +21,7 @@ def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None) -> No
     """
     from massive_deploy.console import Reporter, RunLog
     from massive_deploy.inventory import open_inventory
+    from massive_deploy.operate.up import Wish
     from massive_deploy.operate.up import up as bring_up
 
     expected, kept = "", None
@@ -33,7 +34,7 @@ def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None) -> No
     selection = kept.selection if kept is not None else select(opened, hosts, roles)
     reporter = Reporter(RunLog(opened.name, "up"))
     try:
-        outcome = bring_up(inventory, reporter, selection, expected)
+        outcome = bring_up(inventory, reporter, Wish(selection, expected, split(lose)))
     finally:
         reporter.say(f"log: {reporter.log.path}")
     _ending(reporter, outcome)

@@ -34,6 +34,18 @@ ALL = Selection()
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run of `up` is asked for beside the topology.
+
+    `expected` is a saved plan's fingerprint: any other plan is refused. `lose` names the database hosts that may go.
+    """
+
+    selection: Selection = ALL
+    expected: str = ""
+    lose: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run of `up` did."""
 
@@ -42,9 +54,10 @@ class Outcome:
     seconds: float
 
 
-def make_plan(inventory: Inventory, selection: Selection = ALL, *, keep: bool = False) -> Plan:
+def make_plan(inventory: Inventory, wish: Wish, *, keep: bool = False) -> Plan:
     """What `up` would do. Changes nothing, unless `keep` records generated secrets so that the plan can be repeated."""
-    refuse_loss(inventory)
+    selection = wish.selection
+    refuse_loss(inventory, wish.lose)
     prepared = prepare(inventory)
     if keep:
         save(inventory)
@@ -58,17 +71,16 @@ def _seen(prepared: Prepared, observed: Mapping[str, Observed]) -> Rendered:
     return {host: roles for host, roles in prepared.rendered.items() if host in observed}
 
 
-def up(path: Path, reporter: Reporter, selection: Selection = ALL, expected: str = "") -> Outcome:
+def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
     """Bring the inventory (or the chosen part) up to its topology.
-
-    `expected` is a saved plan's fingerprint: anything else than that plan is refused.
 
     Raises:
         HostsFailed, Locked, InvalidInput, MassiveDeployError: see each; what ran before keeps running.
     """
     start = time.monotonic()
+    selection = wish.selection
     inventory = open_inventory(path)
-    refuse_loss(inventory)
+    refuse_loss(inventory, wish.lose)
     for line in leaving(inventory):
         reporter.say(line)
     prepared = prepare(inventory)
@@ -82,7 +94,7 @@ def up(path: Path, reporter: Reporter, selection: Selection = ALL, expected: str
         todo = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))
-        if expected and fingerprint(todo) != expected:
+        if wish.expected and fingerprint(todo) != wish.expected:
             raise Refused(
                 "this is no longer the plan that was saved: a host, the topology or a secret has changed",
                 "look at a new plan",

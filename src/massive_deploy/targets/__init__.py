@@ -44,5 +44,8 @@ class Target(Protocol):
     def present(self) -> Sequence[str]:
         """Names of this inventory's machines that exist, running or not."""
 
+    def remove(self, names: Sequence[str], say: Say) -> None:
+        """Remove these machines, if this target made them; given ones are left as they are."""
+
     def destroy(self, say: Say) -> None:
         """Remove every machine, network and key of this inventory."""

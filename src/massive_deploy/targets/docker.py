@@ -62,6 +62,14 @@ class DockerTarget:
         with connect() as client:
             return sorted(containers(client, self.inventory))
 
+    def remove(self, names: Sequence[str], say: Say) -> None:
+        """Removes these containers; network and keys stay."""
+        from massive_deploy.targets.docker_engine import connect
+        from massive_deploy.targets.docker_hosts import remove
+
+        with connect() as client:
+            remove(client, self.inventory, names, say)
+
     def destroy(self, say: Say) -> None:
         """Removes the inventory's containers, network and keys. The image stays."""
         from massive_deploy.targets.docker_engine import connect

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import TypeVar
@@ -71,13 +71,17 @@ def bring_all_up(inventory: Inventory, machines: Sequence[Machine], say: Say) ->
     return ready
 
 
-def remove_all(client: docker.DockerClient, inventory: str, say: Say) -> None:
-    """Removes the inventory's containers with their volumes, then its network."""
-
+def remove(client: docker.DockerClient, inventory: str, names: Collection[str], say: Say) -> None:
+    """Removes these containers of the inventory with their volumes."""
     found = containers(client, inventory)
-    jobs = {name: partial(container.remove, v=True, force=True) for name, container in found.items()}
+    jobs = {name: partial(made.remove, v=True, force=True) for name, made in found.items() if name in names}
     for name, _ in side_by_side(jobs, "destroy"):
         say(f"{name}: removed")
+
+
+def remove_all(client: docker.DockerClient, inventory: str, say: Say) -> None:
+    """Removes the inventory's containers with their volumes, then its network."""
+    remove(client, inventory, containers(client, inventory), say)
     for network in client.networks.list(filters=ours(inventory)):
         network.remove()
         say(f"network {network.name} removed")

@@ -33,6 +33,11 @@ class SshTarget:
         """Every name given, in the order given."""
         return tuple(self.hosts)
 
+    def remove(self, names: Sequence[str], say: Say) -> None:
+        """The machines stay; says so."""
+        for name in names:
+            say(f"{name}: the machine itself stays, it was not made by massive-deploy")
+
     def destroy(self, say: Say) -> None:  # noqa: ARG002
         """Always refused."""
         raise Refused(

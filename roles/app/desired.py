@@ -6,7 +6,7 @@ import re
 import shlex
 
 from massive_deploy import environment
-from massive_deploy.desired import Desired, File, Gate, Task, Unit, Validator
+from massive_deploy.desired import DRAIN, Desired, File, Gate, Rolling, Task, Unit, Validator
 from massive_deploy.paths import cache_dir
 from massive_deploy.view import HostView
 
@@ -32,7 +32,7 @@ def desired(view: HostView) -> Desired:
         users=(user,),
         directories=folders,
         files=(*environment.files(view), *_files(view, release)),
-        absent=("/etc/nginx/sites-enabled/default",),
+        absent=("/etc/nginx/sites-enabled/default", DRAIN),
         validators=(Validator("nginx -t", 'nginx -t -q -c "$STAGE/etc/nginx/nginx.conf"', ("/etc/nginx/",)),),
         units=(
             Unit("app.socket", restart_on=(f"{UNITS}/app.socket",)),
@@ -42,6 +42,7 @@ def desired(view: HostView) -> Desired:
         ),
         tasks=_tasks(view),
         gates=_gates(view, release),
+        rolling=Rolling(percent=25, drain_seconds=environment.drain_seconds(view)),
     )
 
 
@@ -49,6 +50,7 @@ def _files(view: HostView, release: str) -> tuple[File, ...]:
     settings = view.settings
     askers = {host.address for role in ("varnish", "nginx", "monitoring") for host in view.running(role)}
     words = {
+        "drain": DRAIN,
         "askers": sorted({*askers, view.host.address}),
         "release": release,
         "of_release": environment.of_release(release),
@@ -103,9 +105,15 @@ def _tasks(view: HostView) -> tuple[Task, ...]:
 
 
 def _gates(view: HostView, release: str) -> tuple[Gate, ...]:
-    socket = "curl -sS --max-time 5 --unix-socket /run/app/gunicorn.sock http://localhost/.massive-deploy/release"
-    site = f"curl -sS --max-time 10 -o /dev/null -f http://{view.host.address}:8000/.massive-deploy/health"
+    nginx = f"curl -sS --max-time 5 http://{view.host.address}:8000/.massive-deploy/release"
+    # Not through nginx: while the host is drained, its health checks fail on purpose.
+    host = shlex.quote(f"Host: {environment.some_host(view)}")
+    path = shlex.quote(f"http://localhost{view.topology.app.health}")
+    asked = (
+        f"curl -sS --max-time 10 -o /dev/null -w '%{{http_code}}' --unix-socket /run/app/gunicorn.sock -H {host} {path}"
+    )
+    answers = f'code=$({asked}) && [ "$code" -ge 100 ] && [ "$code" -lt 500 ]'
     return (
-        Gate(f"gunicorn serves release {release}", f'[ "$({socket})" = {shlex.quote(release)} ]', seconds=60),
-        Gate(f"{view.topology.app.health} answers below 500", site, seconds=60),
+        Gate(f"gunicorn serves release {release}", f'[ "$({nginx})" = {shlex.quote(release)} ]', seconds=60),
+        Gate(f"{view.topology.app.health} answers below 500", answers, seconds=60),
     )

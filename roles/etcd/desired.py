@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from massive_deploy.desired import Desired, Directory, File, Gate, Task, Unit
+from massive_deploy.desired import Desired, Directory, File, Gate, Rolling, Task, Unit
 from massive_deploy.view import HostView
 
 from .settings import CLIENT, DATA, METRICS, PEER
@@ -22,6 +22,7 @@ def desired(view: HostView) -> Desired:
         files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2"))),
         units=(Unit("etcd", restart_on=(CONFIG,)),),
         tasks=(_passwords(view),),
+        rolling=Rolling(percent=1),
         gates=(Gate("etcd has a leader", f'curl -fsS --max-time 3 {LOCAL}/health | grep -q \'"health":"true"\'', 60),),
     )
 

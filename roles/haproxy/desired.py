@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from massive_deploy.desired import Desired, File, Gate, Unit, Validator
+from massive_deploy.desired import Desired, File, Gate, Rolling, Unit, Validator
+from massive_deploy.environment import drain_seconds
 from massive_deploy.topology.layout import Cluster, Layout
 from massive_deploy.view import HostView
 
@@ -38,6 +39,7 @@ def desired(view: HostView) -> Desired:
         files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("haproxy.service.conf.j2"))),
         validators=(Validator("haproxy", f'haproxy -c -q -f "$STAGE"{CONFIG}', (CONFIG,)),),
         units=(Unit("haproxy", restart_on=(DROP_IN,), reload_on=(CONFIG,)),),
+        rolling=Rolling(drain_seconds=drain_seconds(view)),
         gates=(_leaders(view),),
     )
 

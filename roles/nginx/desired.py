@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from massive_deploy.desired import Desired, File, Gate, Unit, Validator
+from massive_deploy.desired import Desired, File, Gate, Rolling, Unit, Validator
 from massive_deploy.view import HostView
 
 NGINX = "/etc/nginx/nginx.conf"
@@ -30,5 +30,6 @@ def desired(view: HostView) -> Desired:
             Unit("nginx", restart_on=(DROP_IN,), reload_on=(NGINX, SITE)),
             Unit("prometheus-nginx-exporter", restart_on=(EXPORTER,)),
         ),
+        rolling=Rolling(percent=1),
         gates=(Gate("nginx answers", "curl -sS -f -o /dev/null --max-time 5 http://127.0.0.1/.massive-deploy/edge"),),
     )

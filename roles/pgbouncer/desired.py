@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from massive_deploy.desired import Desired, File, Gate, Unit
+from massive_deploy.desired import Desired, File, Gate, Rolling, Unit
+from massive_deploy.environment import drain_seconds
 from massive_deploy.view import HostView
 
 from .capacity import pool_size
@@ -49,6 +50,7 @@ def desired(view: HostView) -> Desired:
             Unit("pgbouncer", restart_on=(_DROP_IN,), reload_on=tuple(file.path for file in files)),
             Unit("prometheus-pgbouncer-exporter", restart_on=(_EXPORTER, _EXPORTER_DROP_IN)),
         ),
+        rolling=Rolling(drain_seconds=drain_seconds(view)),
         gates=(Gate("pgbouncer answers", f"{CONSOLE} -c 'SHOW VERSION'", 20), _leader_gate(view)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from massive_deploy.desired import Desired, File, Gate, Unit, Validator
+from massive_deploy.desired import Desired, File, Gate, Rolling, Unit, Validator
 from massive_deploy.view import HostView
 
 from .sizes import objects
@@ -51,6 +51,7 @@ def desired(view: HostView) -> Desired:
             Unit("varnishncsa", running=False, enabled=False),
             Unit("prometheus-varnish-exporter", restart_on=(EXPORTER,)),
         ),
+        rolling=Rolling(percent=1),
         gates=(
             Gate("varnish answers", "curl -fsS -o /dev/null --max-time 5 http://127.0.0.1:6081/.massive-deploy/cache"),
             Gate("varnish reaches an app host", "varnishadm -t 5 backend.list | grep -qi healthy"),

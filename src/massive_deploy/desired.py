@@ -126,6 +126,21 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Rolling:
+    """How a role's running units are restarted: a part of the hosts at a time, each batch healthy before the next.
+
+    `percent` of the role's hosts go together (at least one). A host is drained for `drain_seconds` first: while
+    DRAIN exists on it, its health checks fail.
+    """
+
+    percent: int = 25
+    drain_seconds: int = 0
+
+
+DRAIN = "/run/massive-deploy/drain"
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """Everything one role wants of one host. `absent` are paths that must not exist (files or links)."""
 
@@ -138,6 +153,7 @@ class Desired:
     units: tuple[Unit, ...] = ()
     tasks: tuple[Task, ...] = ()
     gates: tuple[Gate, ...] = field(default=())
+    rolling: Rolling | None = None
 
     def matching(self, paths: Iterable[str]) -> tuple[File, ...]:
         """This role's files named by exact path, or by a prefix that ends in "/"."""

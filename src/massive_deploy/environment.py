@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -111,3 +112,13 @@ def _django_host(domain: str) -> str:
 def _cache_url(view: HostView) -> str:
     nodes = ",".join(f"{host.address}:11211" for host in view.running("memcached"))
     return f"pymemcache://{nodes}" if nodes else ""
+
+
+def drain_seconds(view: HostView) -> int:
+    """How long an app host waits, drained, until no cache sends it requests: two failed probes, and what is in flight.
+
+    0 where no other app host could take over.
+    """
+    if len(view.running("app")) < 2 or not view.running("varnish"):
+        return 0
+    return 2 + math.ceil(2 * view.settings_of("varnish").probe_interval / 1000)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from massive_deploy.engine.compile import package_step, steps
-from massive_deploy.engine.plan import Plan
+from massive_deploy.engine.plan import Plan, RolePlan
 from massive_deploy.engine.step import Step
 from massive_deploy.errors import HostFailure, HostsFailed
 
@@ -28,13 +28,31 @@ def compile_stages(plan: Plan, generations: Sequence[Sequence[str]]) -> list[Sta
     packages = {host.host: [step] for host in plan.hosts if (step := package_step(host)) is not None}
     stages = [Stage("packages", packages)]
     for generation in generations:
-        work: dict[str, list[Step]] = {}
-        for host in plan.hosts:
-            listed = [step for role in host.roles if role.role in generation for step in steps(role)]
-            if listed:
-                work[host.host] = listed
-        stages.append(Stage(", ".join(generation), work))
+        plans = [role for host in plan.hosts for role in host.roles if role.role in generation]
+        at_once = [role for role in plans if role.rolling is None]
+        stages.append(_stage(", ".join(generation), at_once))
+        for role in generation:
+            stages += _batches(role, [one for one in plans if one.role == role])
     return [stage for stage in stages if stage.steps]
+
+
+def _stage(title: str, plans: Sequence[RolePlan]) -> Stage:
+    work: dict[str, list[Step]] = {}
+    for plan in plans:
+        listed = steps(plan)
+        if listed:
+            work.setdefault(plan.host, []).extend(listed)
+    return Stage(title, work)
+
+
+def _batches(role: str, plans: Sequence[RolePlan]) -> list[Stage]:
+    """Hosts that restart something: a few at a time, each healthy before the next."""
+    rolling = [plan for plan in plans if plan.rolling is not None]
+    if not rolling or rolling[0].rolling is None:
+        return []
+    size = max(1, len(plans) * rolling[0].rolling.percent // 100)
+    groups = [rolling[n : n + size] for n in range(0, len(rolling), size)]
+    return [_stage(f"{role}, batch {n} of {len(groups)}", group) for n, group in enumerate(groups, 1)]
 
 
 OnStage = Callable[[int, int, Stage], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from massive_deploy.desired import Desired, Directory, File, Gate, Task, Unit, User, Validator
+from massive_deploy.desired import Desired, Directory, File, Gate, Rolling, Task, Unit, User, Validator
 from massive_deploy.engine.observed import Entry, Observed, UnitState
 
 Verb = Literal["start", "restart", "reload", "stop", "enable", "disable"]
@@ -57,6 +57,7 @@ class RolePlan:
     units: tuple[UnitChange, ...] = ()
     gates: tuple[Gate, ...] = ()
     managed: tuple[str, ...] | None = None
+    rolling: Rolling | None = None
 
     @property
     def changes(self) -> int:
@@ -142,7 +143,10 @@ def _role(host: str, role: str, wanted: Desired, seen: Observed, roles: Mapping[
         units=tuple(_units(role, wanted, seen, written)),
         managed=managed if seen.managed.get(role, ()) != managed else None,
     )
-    return plan if plan.empty else replace(plan, gates=wanted.gates)
+    if plan.empty:
+        return plan
+    interrupts = any("restart" in change.verbs for change in plan.units)
+    return replace(plan, gates=wanted.gates, rolling=wanted.rolling if interrupts else None)
 
 
 def _managed(wanted: Desired) -> tuple[str, ...]:

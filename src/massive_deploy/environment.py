@@ -121,4 +121,5 @@ def drain_seconds(view: HostView) -> int:
     """
     if len(view.running("app")) < 2 or not view.running("varnish"):
         return 0
-    return 2 + math.ceil(2 * view.settings_of("varnish").probe_interval / 1000)
+    interval: int = view.settings_of("varnish").probe_interval
+    return 2 + math.ceil(2 * interval / 1000)

@@ -1,4 +1,4 @@
-"""Stages: what starts runs side by side; what restarts goes in batches, drained first and back before the gates' end."""
+"""Stages: what starts runs side by side; what restarts goes in batches, drained first."""
 
 from __future__ import annotations
 

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets as randomness
 import string
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
 
+from massive_deploy.age_keys import Recipients, identity_file, open_sealed, own_key, require_identity, seal
 from massive_deploy.errors import MassiveDeployError
-from massive_deploy.paths import config_dir
+
+__all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with", "write_private"]
 
 FILE = "secrets.age"
 RECIPIENTS = "recipients.txt"
 LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
+# Values become parts of URLs, connection strings and configuration files: what needs quoting in none of them.
+_VALUE = re.compile(r"[A-Za-z0-9_.~-]+")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
-def identity_file() -> Path:
-    """The private age key of this user: `MASSIVE_DEPLOY_IDENTITY`, or identity.txt in the configuration folder."""
-    given = os.environ.get("MASSIVE_DEPLOY_IDENTITY")
-    return Path(given) if given else config_dir() / "identity.txt"
+def generate() -> str:
+    """A new value: 32 letters and digits."""
+    return "".join(randomness.choice(_ALPHABET) for _ in range(LENGTH))
+
+
+def problem_with(name: str, value: str) -> str:
+    """Why this cannot be a secret; empty when it can. Never shows the value."""
+    if not _NAME.fullmatch(name):
+        return "a name is lower-case words joined by /, such as redis/password"
+    if not value:
+        return "the value is empty"
+    if not _VALUE.fullmatch(value):
+        return "a value has letters, digits and -_.~ only, because it becomes part of URLs"
+    return ""
 
 
 class Secrets:
-    """Secrets by name (`redis/password`), each 32 letters and digits.
+    """Secrets by name (`redis/password`).
 
     Args:
         folder: the inventory; holds secrets.age and recipients.txt.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
-        self._recipients = folder / RECIPIENTS
+        self.file = folder / FILE
+        self.recipients = Recipients(folder / RECIPIENTS)
         self._values: dict[str, str] | None = None
         self._changed = False
 
@@ -42,71 +58,87 @@ class Secrets:
         """The secret of that name, generated if there is none yet (kept by `save`)."""
         values = self._read()
         if name not in values:
-            values[name] = "".join(randomness.choice(_ALPHABET) for _ in range(LENGTH))
+            values[name] = generate()
             self._changed = True
         return values[name]
 
+    def values(self) -> Mapping[str, str]:
+        """All secrets, by name in order.
+
+        Raises:
+            MassiveDeployError: secrets.age cannot be opened here, or it is damaged.
+        """
+        return dict(sorted(self._read().items()))
+
+    def update(self, values: Mapping[str, str], remove: Iterable[str] = ()) -> None:
+        """Set these secrets and forget those; kept by `save`."""
+        kept = self._read()
+        for name, value in values.items():
+            if why := problem_with(name, value):
+                raise MassiveDeployError(f"{name}: {why}", "correct it and save again")
+            self._changed |= kept.get(name) != value
+            kept[name] = value
+        for name in remove:
+            self._changed |= kept.pop(name, None) is not None
+
+    def rotate(self, names: Iterable[str]) -> None:
+        """A new generated value for each of these; kept by `save`."""
+        self.update({name: generate() for name in names})
+
+    def reseal(self) -> bool:
+        """Write the file anew, for those who are in recipients.txt now; False when there is no file yet."""
+        if not self.file.exists():
+            return False
+        self._read()
+        self._changed = True
+        return self.save()
+
     def save(self) -> bool:
-        """Encrypt and write what was generated since; returns whether the file changed. Atomic, 0600."""
+        """Encrypt and write what changed since; returns whether the file changed. Atomic, 0600."""
         if not self._changed or self._values is None:
             return False
-        import pyrage
-
-        keys = [pyrage.x25519.Recipient.from_str(line) for line in self._public_keys()]
-        sealed = pyrage.encrypt(json.dumps(self._values, sort_keys=True).encode(), keys)
-        with NamedTemporaryFile(dir=self._file.parent, prefix=f".{FILE}.", delete=False) as handle:
-            handle.write(sealed)
-            handle.flush()
-            os.fsync(handle.fileno())
-        Path(handle.name).replace(self._file)
+        require_identity()
+        sealed = seal(json.dumps(self._values, sort_keys=True).encode(), self.recipients.for_sealing())
+        write_private(self.file, sealed)
         self._changed = False
         return True
 
     def _read(self) -> dict[str, str]:
         if self._values is None:
-            self._values = self._decrypt() if self._file.exists() else {}
+            self._values = self._decrypt() if self.file.exists() else {}
         return self._values
 
     def _decrypt(self) -> dict[str, str]:
-        import pyrage
-
-        path = identity_file()
-        if not path.exists():
+        if not identity_file().exists():
             raise MassiveDeployError(
-                f"{self._file} is encrypted and this machine has no age identity at {path}",
-                "set MASSIVE_DEPLOY_IDENTITY to the file with a private key named in recipients.txt",
+                f"{self.file} is encrypted and this machine has no age identity at {identity_file()}",
+                "set MASSIVE_DEPLOY_IDENTITY to the file with a private key named in recipients.txt; "
+                f"or make one with: massive-deploy secrets init {self.file.parent}",
             )
-        identity = pyrage.x25519.Identity.from_str(_private_key(path))
+        damaged = f"take {FILE} from version control or a backup: git checkout -- {self.file}"
         try:
-            opened = json.loads(pyrage.decrypt(self._file.read_bytes(), [identity]))
-        except pyrage.DecryptError as error:
-            raise MassiveDeployError(
-                f"{self._file} cannot be opened with {path}: {error}",
-                "ask a colleague whose key is in recipients.txt to add yours",
-            ) from error
+            opened = json.loads(open_sealed(self.file, damaged))
+        except ValueError:
+            raise MassiveDeployError(f"{self.file} is damaged: no JSON inside", damaged) from None
+        if not isinstance(opened, dict):
+            raise MassiveDeployError(f"{self.file} is damaged: no names inside", damaged)
         return {str(name): str(value) for name, value in opened.items()}
 
-    def _public_keys(self) -> list[str]:
-        own = str(_own_identity().to_public())
-        if not self._recipients.exists():
-            self._recipients.write_text(f"# age keys that open {FILE}, one per line\n{own}\n", encoding="ascii")
-        lines = self._recipients.read_text(encoding="ascii").splitlines()
-        return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    def own_key(self) -> str:
+        """This user's public key; the identity is made when there is none."""
+        require_identity()
+        return own_key()
 
 
-def _private_key(path: Path) -> str:
-    for line in path.read_text(encoding="ascii").splitlines():
-        if line.startswith("AGE-SECRET-KEY-"):
-            return line.strip()
-    raise MassiveDeployError(f"no age private key in {path}", "write one line AGE-SECRET-KEY-… (age-keygen makes one)")
-
-
-def _own_identity() -> Any:  # pyrage ships no types
-    import pyrage
-
-    path = identity_file()
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
-            handle.write(f"{pyrage.x25519.Identity.generate()}\n")
-    return pyrage.x25519.Identity.from_str(_private_key(path))
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file at once by one that only its owner reads."""
+    handle = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115 - renamed below
+    try:
+        with handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        Path(handle.name).replace(path)
+    except BaseException:
+        Path(handle.name).unlink(missing_ok=True)
+        raise

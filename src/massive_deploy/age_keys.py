@@ -102,7 +102,7 @@ class Recipients:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def keys(self) -> list[str]:
+    def read(self) -> list[str]:
         """The public keys in the file, in order; none when there is no file.
 
         Raises:
@@ -128,20 +128,20 @@ class Recipients:
         Raises:
             MassiveDeployError: this user's key is missing, so that the file could not be opened here again.
         """
-        if not self.keys():
+        if not self.read():
             self.add(own_key())
-        if own_key() not in self.keys():
+        if own_key() not in self.read():
             raise MassiveDeployError(
                 f"{self.file} does not name this user's key, so the secrets could not be opened here again",
                 f"massive-deploy secrets recipients add {self.file.parent} {own_key()}",
             )
-        return self.keys()
+        return self.read()
 
     def add(self, key: str) -> bool:
         """Add a public key; False when it is there already."""
         if why := _check(key):
             raise MassiveDeployError(f"'{key}' is no age public key: {why}", "give a key that begins with age1")
-        if key in self.keys():
+        if key in self.read():
             return False
         text = self.file.read_text(encoding="utf-8") if self.file.exists() else _HEADER
         end = "" if text.endswith("\n") or not text else "\n"
@@ -155,8 +155,8 @@ class Recipients:
             Refused: it is this user's own.
             MassiveDeployError: it is not there.
         """
-        if key not in self.keys():
-            known = ", ".join(self.keys()) or "none"
+        if key not in self.read():
+            known = ", ".join(self.read()) or "none"
             raise MassiveDeployError(f"{self.file} does not name '{key}'", f"there are: {known}")
         if key == own_key():
             raise Refused("this is your own key: you could not open the secrets any more", "let a colleague remove it")

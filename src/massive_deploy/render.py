@@ -67,7 +67,7 @@ class Renderer:
     def view(self, role: str, host: str) -> HostView:
         """One host as the role sees it."""
 
-        def template(name: str, **values: Any) -> str:
+        def template(name: str, /, **values: Any) -> str:
             return self._environment(role).get_template(name).render(**values)
 
         return HostView(

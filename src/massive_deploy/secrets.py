@@ -85,13 +85,23 @@ class Secrets:
         """A new generated value for each of these; kept by `save`."""
         self.update({name: generate() for name in names})
 
-    def reseal(self) -> bool:
-        """Write the file anew, for those who are in recipients.txt now; False when there is no file yet."""
-        if not self.file.exists():
-            return False
+    def admit(self, key: str) -> bool:
+        """Let this public key open the secrets; False when it could already."""
         self._read()
-        self._changed = True
-        return self.save()
+        if not self.recipients.read():
+            self.recipients.add(self.own_key())
+        return self.recipients.add(key) and self._reseal()
+
+    def expel(self, key: str) -> None:
+        """Encrypt for everyone but this public key from now on."""
+        self._read()
+        self.recipients.remove(key)
+        self._reseal()
+
+    def _reseal(self) -> bool:
+        self._changed = self.file.exists()
+        self.save()
+        return True
 
     def save(self) -> bool:
         """Encrypt and write what changed since; returns whether the file changed. Atomic, 0600."""
@@ -124,7 +134,8 @@ class Secrets:
             raise MassiveDeployError(f"{self.file} is damaged: no names inside", damaged)
         return {str(name): str(value) for name, value in opened.items()}
 
-    def own_key(self) -> str:
+    @staticmethod
+    def own_key() -> str:
         """This user's public key; the identity is made when there is none."""
         require_identity()
         return own_key()

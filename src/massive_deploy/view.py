@@ -69,6 +69,6 @@ class HostView:
         """A password of the inventory: 32 letters and digits, generated once. Names look like `redis/password`."""
         return self.secrets(name)
 
-    def render(self, template: str, **values: Any) -> str:
+    def render(self, template: str, /, **values: Any) -> str:
         """The role's template (a path below its templates/ folder) with `view`, `host`, `settings` and these values."""
         return self.template(template, view=self, host=self.host, settings=self.settings, **values)

@@ -13,12 +13,15 @@ from massive_deploy.cli import (
     execute,
     explain,
     graph,
+    history,
     hosts,
     init,
+    lock,
     plan,
     render,
     retire,
     schema,
+    secrets,
     status,
     up,
     validate,
@@ -42,14 +45,17 @@ app.command("schema", rich_help_panel=WRITE)(schema.schema)
 app.command("render", rich_help_panel=WRITE)(render.render)
 app.command("diff", rich_help_panel=WRITE)(diff.diff)
 app.command("graph", rich_help_panel=WRITE)(graph.graph)
+app.add_typer(secrets.app, name="secrets", rich_help_panel=WRITE)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("up", rich_help_panel=RUN)(up.up)
+app.add_typer(lock.app, name="lock", rich_help_panel=RUN)
 app.command("exec", rich_help_panel=RUN, context_settings={"ignore_unknown_options": True})(execute.execute)
 app.command("retire", rich_help_panel=RUN)(retire.retire)
 app.command("destroy", rich_help_panel=RUN)(destroy.destroy)
 app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)
 app.command("hosts", rich_help_panel=LOOK)(hosts.hosts)
+app.command("history", rich_help_panel=LOOK)(history.history)
 
 
 def _version(wanted: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from massive_deploy.cli.common import Hosts, InventoryPath, Lose, Roles, select, split
 
@@ -12,7 +14,14 @@ if TYPE_CHECKING:
     from massive_deploy.operate.up import Outcome
 
 
-def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None, lose: Lose = None) -> None:
+def up(
+    inventory: InventoryPath,
+    hosts: Hosts = None,
+    roles: Roles = None,
+    lose: Lose = None,
+    lock_wait: Annotated[float, typer.Option("--lock-wait", min=0, help="Seconds to wait for another run.")] = 0,
+    reason: Annotated[str, typer.Option("--reason", help="What for: shown to others, kept in the journal.")] = "",
+) -> None:
     """Make the hosts as the topology says; or do exactly what a file of `plan --out` says.
 
     Running it again changes nothing.
@@ -34,7 +43,7 @@ def up(inventory: InventoryPath, hosts: Hosts = None, roles: Roles = None, lose:
     selection = kept.selection if kept is not None else select(opened, hosts, roles)
     reporter = Reporter(RunLog(opened.name, "up"))
     try:
-        outcome = bring_up(inventory, reporter, Wish(selection, expected, split(lose)))
+        outcome = bring_up(inventory, reporter, Wish(selection, expected, split(lose), lock_wait, reason))
     finally:
         reporter.say(f"log: {reporter.log.path}")
     _ending(reporter, outcome)

@@ -1,58 +1,138 @@
-"""One run at a time: `flock` on every host, held by the SSH connection, so the kernel frees it when the holder dies."""
+"""One run at a time: `flock` on every host, held by the SSH connection, so the kernel frees it when the holder dies.
+
+Beside it there is the manual lock: a file that a person puts on the hosts to keep runs away until it is released.
+"""
 
 from __future__ import annotations
 
 import getpass
+import json
 import os
-import shlex
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from massive_deploy.engine import lock_script
+from massive_deploy.engine.lock_script import LOCK, MANUAL
 from massive_deploy.errors import Locked, MassiveDeployError
+
+__all__ = ["LOCK", "MANUAL", "Manual", "command", "holder", "locked", "who"]
 
 if TYPE_CHECKING:
     from massive_deploy.engine.transport import Fleet
 
-LOCK = "/run/lock/massive-deploy"
+POLL = 1.0
+"""Seconds between two tries of a run that waits."""
+
+
+def line(text: str) -> str:
+    """The text as one printable line: what people write into a lock must not steer another's terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def who() -> str:
+    """This user at this machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def holder(reason: str) -> str:
     """Who holds it, for the next one who asks."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} since {now}: {reason}"
+    return line(f"{who()} pid {os.getpid()} since {now}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """A manual lock: who put it there, when (UTC), and why."""
+
+    holder: str
+    at: str
+    message: str
+
+    def __str__(self) -> str:
+        return line(f"{self.holder} since {self.at}: {self.message}")
+
+    def dump(self) -> str:
+        """The line of the file on the host."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Manual:
+        """From the file's line; any other text, as someone wrote it by hand, is the message."""
+        try:
+            found = json.loads(text)
+            return cls(str(found["holder"]), str(found["at"]), str(found["message"]))
+        except (ValueError, KeyError, TypeError):
+            return cls("someone", "an unknown time", line(text))
 
 
 def command(text: str) -> str:
     """The holding command: prints `held` and stays until its input ends, or prints who holds the lock."""
-    inner = f"printf '%s\\n' {shlex.quote(text)} >{LOCK}.holder; echo held; cat >/dev/null"
-    outer = f"flock -n -E 75 {LOCK} sh -c {shlex.quote(inner)}; [ $? -ne 75 ] || cat {LOCK}.holder"
-    return f"sh -c {shlex.quote(outer)}"
+    return lock_script.hold(line(text))
 
 
 @contextmanager
-def locked(fleet: Fleet, hosts: Iterable[str], reason: str) -> Iterator[None]:
+def locked(
+    fleet: Fleet,
+    hosts: Iterable[str],
+    reason: str,
+    wait: float = 0,
+    say: Callable[[str], None] | None = None,
+    inventory: str = "INVENTORY",
+) -> Iterator[None]:
     """Hold the lock on these hosts for the time of the block.
 
+    Args:
+        fleet: connections.
+        hosts: names; taken in order, so that two runs never wait for each other.
+        reason: what for; shown to others.
+        wait: seconds to wait, in all, for other runs to end.
+        say: told once a host that it is waited for, and for whom.
+        inventory: what to name in the commands that errors propose.
+
     Raises:
-        Locked: another run holds it on one of them; says who.
+        Locked: another run holds it on one of them, or there is a manual lock; says who.
     """
     text = command(holder(reason))
-    channels = []
-    try:
+    until = time.monotonic() + wait
+    with ExitStack() as held:
         for host in sorted(hosts):
-            first, channel = fleet.hold(host, text)
-            channels.append(channel)
-            if not first:
-                raise MassiveDeployError(f"cannot take the lock on {host}", f"ssh {host} and look at {LOCK}")
-            if first != "held":
-                raise Locked(
-                    f"another run holds the lock on {host}: {first}", "wait for it to end, then run this again"
-                )
+            held.callback(_close, _take(fleet, host, text, until, say, inventory))
         yield
-    finally:
-        for stdin, _stdout in channels:
-            stdin.close()
-            stdin.channel.close()
+
+
+def _take(fleet: Fleet, host: str, text: str, until: float, say: Callable[[str], None] | None, inventory: str) -> Any:
+    said = False
+    while True:
+        first, channel = fleet.hold(host, text)
+        if first == "held":
+            return channel
+        _close(channel)
+        kind, _, told = first.partition(" ")
+        if kind == "manual":
+            raise Locked(
+                f"{host} is locked by {Manual.parse(told)}",
+                f"ask them; then: massive-deploy lock release {inventory}",
+            )
+        if kind != "busy":
+            raise MassiveDeployError(f"cannot take the lock on {host}", f"ssh {host} and look at {LOCK}")
+        told = told or "it has not said who it is"
+        if time.monotonic() >= until:
+            raise Locked(
+                f"another run holds the lock on {host}: {told}",
+                "wait for it to end, then run this again; or let `up` wait with --lock-wait SECONDS",
+            )
+        if say is not None and not said:
+            say(f"waiting for the lock on {host}: {told}")
+        said = True
+        time.sleep(min(POLL, max(0.0, until - time.monotonic())))
+
+
+def _close(channel: Any) -> None:
+    stdin, _stdout = channel
+    stdin.close()
+    stdin.channel.close()

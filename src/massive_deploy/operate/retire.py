@@ -68,7 +68,7 @@ def _stop(inventory: Inventory, host: Host, say: Say) -> None:
         if unreachable:
             hint = f"bring {host.name} back, or remove its line from {inventory.folder / FILE} by hand"
             raise HostsFailed([HostFailure(host.name, "connect", "ssh", unreachable[host.name], hint)])
-        with locked(fleet, [host.name], f"retire {host.name}"):
+        with locked(fleet, [host.name], f"retire {host.name}", inventory=str(inventory.folder)):
             _refuse_leader(fleet, host)
             output = fleet.run(host.name, STOP, timeout=120)
             if not output.ok:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from massive_deploy.console import Reporter
@@ -17,11 +15,11 @@ from massive_deploy.engine.lock import locked
 from massive_deploy.engine.narrow import Selection, narrow
 from massive_deploy.engine.observed import Observed
 from massive_deploy.engine.plan import Plan
-from massive_deploy.engine.probe import STATE
 from massive_deploy.engine.saved import fingerprint
 from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
 from massive_deploy.operate.guards import leaving, refuse_loss
+from massive_deploy.operate.journal import Run
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
 from massive_deploy.render import Rendered
@@ -38,11 +36,14 @@ class Wish:
     """What a run of `up` is asked for beside the topology.
 
     `expected` is a saved plan's fingerprint: any other plan is refused. `lose` names the database hosts that may go.
+    `lock_wait` is in seconds; `reason` is shown to whoever meets the lock, and kept in the journal.
     """
 
     selection: Selection = ALL
     expected: str = ""
     lose: tuple[str, ...] = ()
+    lock_wait: float = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
     start = time.monotonic()
     selection = wish.selection
     inventory = open_inventory(path)
+    run = Run("up", inventory.folder, reporter.log.path, wish.reason)
     refuse_loss(inventory, wish.lose)
     for line in leaving(inventory):
         reporter.say(line)
@@ -88,7 +90,12 @@ def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
     prepared.secrets.save()
     wanted = [m for m in machines(inventory) if not selection.hosts or m.name in selection.hosts]
     target(inventory).ensure(wanted, reporter.say)
-    with session(inventory, selection.hosts or None) as opened, locked(opened.fleet, opened.reach, "up"):
+    why = f"up: {wish.reason}" if wish.reason else "up"
+    with (
+        session(inventory, selection.hosts or None) as opened,
+        locked(opened.fleet, opened.reach, why, wish.lock_wait, reporter.say, str(inventory.folder)),
+        run.journaled(opened),
+    ):
         observed: Mapping[str, Observed] = read(opened, prepared.rendered)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         todo = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
@@ -99,17 +106,15 @@ def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
                 "this is no longer the plan that was saved: a host, the topology or a secret has changed",
                 "look at a new plan",
             )
-        operations = 0
         if not todo.empty:
             stages = compile_stages(todo, prepared.generations)
             try:
                 with reporter.live():
-                    operations = apply(opened.fleet, stages, reporter.on_stage, reporter.on_step)
+                    apply(opened.fleet, stages, reporter.on_stage, run.counting(reporter.on_step))
             except HostsFailed as error:
                 raise _with_next(error, inventory) from error
             _look_again(opened, prepared, selection)
-        _journal(opened, "up", operations, start)
-    return Outcome(inventory, operations, time.monotonic() - start)
+    return Outcome(inventory, run.operations, time.monotonic() - start)
 
 
 def _with_facts(
@@ -139,14 +144,3 @@ def _look_again(opened: Session, prepared: Prepared, selection: Selection) -> No
         raise MassiveDeployError(
             f"the hosts are still not as the topology says:\n{shown}", "run `massive-deploy plan` and look at the host"
         )
-
-
-def _journal(opened: Session, command: str, operations: int, start: float) -> None:
-    if not operations:
-        return
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    line = json.dumps(
-        {"at": now, "command": command, "operations": operations, "seconds": round(time.monotonic() - start, 1)}
-    )
-    script = f"install -d -m 0700 {STATE}; cat >>{STATE}/journal.jsonl"
-    opened.fleet.run_all(dict.fromkeys(opened.reach, script), dict.fromkeys(opened.reach, line))

@@ -15,7 +15,7 @@ from ruamel.yaml.reader import ReaderError
 
 from massive_deploy.errors import InvalidInput, Problem
 
-from .nodes import Location, Walk, dotted
+from .nodes import DEEPEST, Location, Walk, dotted
 
 LARGEST = 1024 * 1024
 
@@ -67,6 +67,7 @@ def read(path: Path) -> Document:
 def _parse(path: Path, text: str) -> Document:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
+    yaml.max_depth = DEEPEST
     try:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -103,6 +104,8 @@ def _syntax(path: Path, error: MarkedYAMLError) -> Problem:
     elif "unexpected end of stream" in what:
         what, fix = "a quote is never closed", "close it"
         mark = error.context_mark or mark
+    elif "maximum depth" in what:
+        what, fix = "is nested too deeply", "flatten it"
     elif "another document" in what:
         what, fix = "a second document begins here", "keep one document a file: remove the `---`"
     elif isinstance(error, ComposerError) and "undefined alias" in what:

@@ -13,7 +13,7 @@ from massive_deploy.errors import Problem
 Location = tuple[str | int, ...]
 
 _MOST = 20_000
-_DEEPEST = 50
+DEEPEST = 50
 _TAG = "tag:yaml.org,2002:"
 _CORE = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 _PLAIN = re.compile(r"^[A-Za-z0-9_*-]+$")
@@ -76,7 +76,7 @@ class Walk:
     def _value(self, node: Node, location: Location) -> Any:
         self._seen += 1
         self.values[location] = _mark(node)
-        if self._seen > _MOST or len(self._open) > _DEEPEST:
+        if self._seen > _MOST or len(self._open) > DEEPEST:
             self._note(node, location, "grows too large when its aliases are followed", "write it with fewer aliases")
             raise _Stop
         if id(node) in self._open:

@@ -21,7 +21,7 @@ EXPECTED = {
     "bad_subnet": [("3:18", "must be a /24 network")],
     "capital_name": [("1:7", 'not "No"')],
     "control_character": [("1:9", "a control character")],
-    "deep": [("1:1", "is nested too deeply")],
+    "deep": [("1:56", "is nested too deeply")],
     "docker_with_hosts": [("3:1", "the docker target makes its own machines")],
     "duplicate_key": [("3:1", "duplicate key 'replicas' (it stands in line 2 already")],
     "empty": [("1:1", "is empty")],

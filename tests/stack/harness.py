@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,38 @@ def within(seconds: float, true: Callable[[], Any], what: str) -> Any:
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds} s: {what}")
         time.sleep(0.5)
+
+
+@contextmanager
+def visitors(requests: Sequence[tuple[str, Mapping[str, Any] | None]], at_once: int = 6) -> Iterator[list[str]]:
+    """Threads that make these requests (URL, JSON to post) over and over until the block ends.
+
+    Yields the list of failures: every answer that is no success, and every request that got none.
+    """
+    failures: list[str] = []
+    counts = [0] * at_once
+    done = threading.Event()
+
+    def visit(number: int) -> None:
+        while not done.is_set():
+            for url, data in requests:
+                answer = http(url, data, timeout=30)
+                counts[number] += 1
+                if not 200 <= answer.status < 400:
+                    failures.append(f"{time.strftime('%H:%M:%S')} {url} {answer.status} {answer.body[:80]}")
+                time.sleep(0.02)
+
+    threads = [threading.Thread(target=visit, args=(number,), daemon=True) for number in range(at_once)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield failures
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(40)
+    if min(counts) < 10:
+        pytest.fail(f"the visitors hardly came: {counts}")
 
 
 @contextmanager

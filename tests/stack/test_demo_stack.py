@@ -12,7 +12,7 @@ from typing import Any
 
 import docker
 import pytest
-from harness import ROOT, Stack, stack, within
+from harness import ROOT, Stack, stack, visitors, within
 
 pytestmark = pytest.mark.stack
 NAME = "md-demo"
@@ -79,6 +79,18 @@ def test_a_hand_edit_is_shown_by_plan_and_healed_by_up(demo: Stack) -> None:
     demo.command("plan", str(demo.folder))
     changed = {unit for unit, pid in main_pids(demo).items() if started[unit] != pid}
     assert changed == {"cache-1 memcached.service"}
+
+
+def test_a_change_that_restarts_the_app_tier_loses_no_request(demo: Stack) -> None:
+    site = f"http://{demo.hosts()['edge-1']['address']}"
+    started = main_pids(demo)
+    order = {"product": product(demo), "quantity": 1}
+    demo.edit("replicas: 1", "roles: {app: {greenlets: 90}, haproxy: {max_connections: 3900}}\nreplicas: 1")
+    with visitors([(f"{site}/", None), (f"{site}/cart/", None), (f"{site}/api/orders/", order)]) as failures:
+        demo.up()
+    assert failures == []
+    restarted = {unit for unit, pid in main_pids(demo).items() if started[unit] != pid}
+    assert {f"app-{n} {unit}.service" for n in (1, 2) for unit in ("app", "haproxy")} <= restarted
 
 
 def test_one_more_app_server_touches_only_what_must_know(demo: Stack) -> None:

@@ -58,16 +58,16 @@ def package_step(plan: HostPlan) -> Step | None:
 
 def steps(plan: RolePlan) -> list[Step]:
     """All steps of one role on one host, in the order of the engine's promise."""
-    drains = plan.rolling is not None and plan.rolling.drain_seconds > 0
+    drain = plan.rolling.drain_seconds if plan.rolling is not None else 0
     wanted: list[Step | None] = [
-        _drain_step(plan.role, plan.rolling.drain_seconds) if drains and plan.rolling is not None else None,
+        _drain_step(plan.role, drain) if drain else None,
         _base_step(plan),
         file_step(plan),
         *(_task_step(plan.role, change) for change in plan.tasks if change.task.before_units),
         _unit_step(plan.role, plan.units),
         *(_task_step(plan.role, change) for change in plan.tasks if not change.task.before_units),
         *(_gate_step(plan.role, gate) for gate in plan.gates),
-        Step(plan.role, "take part again", f"rm -f {DRAIN}") if drains else None,
+        _rejoin_step(plan.role, drain) if drain else None,
         _managed_step(plan),
     ]
     return [step for step in wanted if step is not None]
@@ -76,6 +76,11 @@ def steps(plan: RolePlan) -> list[Step]:
 def _drain_step(role: str, seconds: int) -> Step:
     script = f"set -eu; install -d {DRAIN.rpartition('/')[0]}; touch {DRAIN}; sleep {seconds}"
     return Step(role, "drain", script, timeout=seconds + 30)
+
+
+def _rejoin_step(role: str, seconds: int) -> Step:
+    # The next batch is drained only when this one gets requests again: health checks need their time both ways.
+    return Step(role, "take part again", f"rm -f {DRAIN}; sleep {seconds}", timeout=seconds + 30)
 
 
 def _base_step(plan: RolePlan) -> Step | None:

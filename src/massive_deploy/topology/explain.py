@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -12,6 +11,7 @@ from pydantic.fields import FieldInfo
 from massive_deploy.errors import MassiveDeployError
 
 from .describe import default_of, field_type, range_of
+from .docstrings import describe
 from .fields import combined, did_you_mean, holds_keys, model_in
 from .model import Strict
 
@@ -46,6 +46,7 @@ def explain(path: str, roles: Mapping[str, type[Strict]] | None = None) -> Expla
                 f"no field '{part}' {inside}", did_you_mean(part, model.model_fields if model else ())
             )
         else:
+            describe(model)
             info = model.model_fields[part]
             model, free = model_in(info.annotation), holds_keys(info.annotation)
         above = f"{above}.{part}" if above else part
@@ -60,5 +61,7 @@ def explain(path: str, roles: Mapping[str, type[Strict]] | None = None) -> Expla
 
 
 def _below(model: type[BaseModel] | None) -> dict[str, str]:
-    fields: Mapping[str, Any] = model.model_fields if model is not None else {}
-    return {name: field.description or "" for name, field in fields.items()}
+    if model is None:
+        return {}
+    describe(model)
+    return {name: field.description or "" for name, field in model.model_fields.items()}

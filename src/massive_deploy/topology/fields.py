@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Field, create_model
 from pydantic.fields import FieldInfo
 
+from .docstrings import describe
 from .model import Strict, Topology
 from .nodes import Location
 
@@ -82,6 +83,7 @@ class Named:
 
 def walk(root: type[BaseModel], prefix: str = "") -> Iterator[Named]:
     """Every field below a model, outer ones first, in the order they were written."""
+    describe(root)
     for name, info in root.model_fields.items():
         path = f"{prefix}{name}"
         yield Named(path, info, root)

@@ -45,16 +45,23 @@ def load(path: Path, roles: Mapping[str, type[Strict]], project: Path | None = N
     found: list[Problem] = []
     stack = _stack(data, document, project, found)
     try:
-        topology = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))
+        full = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))
     except ValidationError as error:
         raise InvalidInput(_ordered(found + problems(error, document, model))) from error
+    topology = _plain(full)
     if stack is not None:
         found += check(topology, stack, document, set(roles))
     if stack is None or found:
         raise InvalidInput(_ordered(found))
-    section: Any = getattr(topology, "roles")  # noqa: B009 - the field exists on the combined model only
+    section: Any = getattr(full, "roles")  # noqa: B009 - the field exists on the combined model only
     settings = {name: getattr(section, name) for name in roles}
     return Loaded(topology, settings, stack, document, tuple(warn(topology, stack, document)))
+
+
+def _plain(full: Topology) -> Topology:
+    """The topology without its roles: a value that equals another load of the same file."""
+    values = {name: getattr(full, name) for name in Topology.model_fields}
+    return Topology.model_construct(full.model_fields_set & set(values), **values)
 
 
 def _stack(data: Mapping[str, Any], document: Document, project: Path | None, found: list[Problem]) -> Stack | None:

@@ -28,7 +28,8 @@ UrlPath = Annotated[str, Field(pattern=forms.URL_PATH)]
 class Strict(BaseModel):
     """Unknown keys are errors, nothing is coerced, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    # Built when first used: as a part of the whole topology, and not once more by itself.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Cache(Strict):

@@ -35,9 +35,15 @@ def dotted(location: Location) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            word = part if _PLAIN.match(part) else json.dumps(part, ensure_ascii=False)
+            word = part if _PLAIN.match(part) else f'"{printable(part)}"'
             text += f".{word}" if text else word
     return text
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that would break a line or steer a terminal, cut to 60 characters."""
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def scalar(tag: str, text: str) -> Any:
@@ -87,7 +93,7 @@ class Walk:
             self._note(
                 node,
                 location,
-                f"the tag '{_short(str(node.tag).replace(_TAG, '!!'))}' is not allowed",
+                f"the tag '{printable(str(node.tag).replace(_TAG, '!!'))}' is not allowed",
                 "remove it: plain values only",
             )
             return None
@@ -117,7 +123,7 @@ class Walk:
             elif str(key.tag) == _TAG + "merge":
                 merged += child.value if isinstance(child, SequenceNode) else [child]
             elif key.value in lines:
-                what = f"duplicate key '{_short(key.value)}'"
+                what = f"duplicate key '{printable(key.value)}'"
                 self._note(key, (*location, key.value), what, f"it stands in line {lines[key.value]} already: keep one")
             else:
                 lines[key.value] = _mark(key)[0]
@@ -152,7 +158,3 @@ def _mark(node: Node) -> tuple[int, int]:
 
 def _encodes(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."

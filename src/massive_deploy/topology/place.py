@@ -109,7 +109,7 @@ class _Machines:
         number = next(n for n in range(1, len(taken) + 2) if n not in taken)
         if self.topology.target == "docker":
             name, docker = f"{group}-{number}", self.topology.docker
-            address = free_address(subnet(self.topology), {host.address for host in self.known.values()})
+            address = self._address(group)
             host = Placed(
                 group=group, number=number, cluster=cluster, address=address, cpus=docker.cpus, memory_mb=docker.memory
             )
@@ -120,6 +120,14 @@ class _Machines:
         self.known[name] = host
         return name, host
 
+    def _address(self, group: str) -> str:
+        network = subnet(self.topology)
+        try:
+            return free_address(network, {host.address for host in self.known.values()})
+        except LookupError as error:
+            what = f"{network} has no address left"
+            raise InvalidInput([Problem(FILE, 0, 0, group, what, "first finish removing hosts that leave")]) from error
+
     def _given(self, group: str) -> str:
         """The next free machine of this group, else one of no group."""
         for wish in (group, None):
@@ -127,8 +135,10 @@ class _Machines:
                 if self.topology.hosts[name].group == wish:
                     self.free.remove(name)
                     return name
-        where = f"group '{group}' needs one machine more than `hosts` gives"
-        raise InvalidInput([Problem(FILE, 0, 0, group, where, "add a machine, or lower a count")])
+        what = f"group '{group}' needs one machine more than `hosts` has free"
+        raise InvalidInput(
+            [Problem(FILE, 0, 0, group, what, "add a machine, or first finish removing those that leave")]
+        )
 
 
 def _moved(topology: Topology, stack: Stack, before: Placement) -> list[Problem]:

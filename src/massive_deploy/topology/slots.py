@@ -20,14 +20,19 @@ class Slots:
 
 
 def slots(topology: Topology, stack: Stack, placement: Placement) -> Iterator[Slots]:
-    """The groups of a stack in their order. The lowest numbers stay; in the database, in each cluster."""
+    """The groups of a stack in their order. The lowest numbers stay; in the database, in each cluster.
+
+    A machine of the ssh target that is no longer given leaves, and its place is open.
+    """
+    gone = set(placement.hosts) - set(topology.hosts) if topology.target == "ssh" else set()
     for group, spec in stack.hosts.items():
-        recorded = dict(sorted(_of(placement, group).items(), key=lambda item: item[1].number))
+        mine = {name: host for name, host in placement.hosts.items() if host.group == group and name not in gone}
+        recorded = dict(sorted(mine.items(), key=lambda item: item[1].number))
         result = Slots(group)
         if "database" in spec.parts:
             for cluster in range(1, topology.shards + 1):
-                mine = {name: host for name, host in recorded.items() if host.cluster == cluster}
-                _fill(result, mine, 1 + topology.replicas, cluster)
+                members = {name: host for name, host in recorded.items() if host.cluster == cluster}
+                _fill(result, members, 1 + topology.replicas, cluster)
         else:
             _fill(result, recorded, stack.size(group, topology), None)
         yield result
@@ -37,7 +42,3 @@ def _fill(result: Slots, recorded: Mapping[str, Placed], size: int, cluster: int
     staying = dict(list(recorded.items())[:size])
     result.staying |= staying
     result.open += [cluster] * (size - len(staying))
-
-
-def _of(placement: Placement, group: str) -> dict[str, Placed]:
-    return {name: host for name, host in placement.hosts.items() if host.group == group}

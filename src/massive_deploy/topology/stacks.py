@@ -14,6 +14,7 @@ from massive_deploy.paths import search_path
 from .document import Document, read
 from .fields import did_you_mean
 from .model import Identifier, Line, Name, Strict, Topology
+from .nodes import printable
 from .words import problems
 
 _OWN = ("name", "stack", "hosts", "app")
@@ -111,7 +112,7 @@ def load_stack(name: str, project: Path | None, document: Document | None = None
     known = stacks(project)
     if name not in known:
         hint = did_you_mean(name, known)
-        what = f"no stack '{name}'"
+        what = f"no stack '{printable(name)}'"
         raise InvalidInput(
             [document.problem(("stack",), what, hint) if document else Problem(name, 0, 0, "", what, hint)]
         )
@@ -134,6 +135,8 @@ def _wrong_defaults(stack: Stack, document: Document) -> list[Problem]:
     if taken := [name for name in _OWN if name in stack.defaults]:
         at = ("defaults", taken[0])
         return [document.problem(at, f"a stack cannot give a default for '{taken[0]}'", "remove it", key=True)]
+    if not stack.defaults:
+        return []
     least = {"name": "any", "app": {"source": ".", "settings": "any.settings"}}
     try:
         Topology.model_validate(least | stack.defaults)

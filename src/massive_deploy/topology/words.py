@@ -12,10 +12,11 @@ from pydantic_core import ErrorDetails
 
 from massive_deploy.errors import Problem
 
+from .docstrings import describe
 from .document import Document
 from .fields import close, did_you_mean, model_at
 from .forms import WORDS
-from .nodes import Location
+from .nodes import Location, printable
 
 _KINDS = {
     "int_type": "a whole number",
@@ -52,8 +53,7 @@ def problems(error: ValidationError, document: Document, root: type[BaseModel], 
 
 def shown(value: object) -> str:
     """A value as it may stand in a message: short, on one line, quoted like JSON."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 50 else text[:47] + "..."
+    return printable(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _problem(details: ErrorDetails, document: Document, root: type[BaseModel], below: Location) -> Problem:
@@ -63,7 +63,7 @@ def _problem(details: ErrorDetails, document: Document, root: type[BaseModel], b
     if kind == "extra_forbidden":
         model = model_at(root, own[:-1])
         hint = did_you_mean(str(location[-1]), model.model_fields if model is not None else ())
-        return document.problem(location, f"unknown key '{location[-1]}'", hint, key=True)
+        return document.problem(location, f"unknown key '{printable(str(location[-1]))}'", hint, key=True)
     if kind == "missing":
         return _missing(own, document, root, below)
     if location and location[-1] == "[key]":
@@ -86,6 +86,8 @@ def _known(location: Location, document: Document) -> Location:
 def _missing(own: Location, document: Document, root: type[BaseModel], below: Location) -> Problem:
     name = str(own[-1])
     model = model_at(root, own[:-1])
+    if model is not None:
+        describe(model)
     info = model.model_fields.get(name) if model is not None else None
     meaning = f" - {info.description}" if info is not None and info.description else ""
     return document.problem((*below, *own), f"missing key '{name}'", f"add `{name}:`{meaning}", key=True)
@@ -93,11 +95,12 @@ def _missing(own: Location, document: Document, root: type[BaseModel], below: Lo
 
 def _said(kind: str, value: object, context: dict[str, Any], message: str) -> tuple[str, str]:
     if kind in _KINDS:
-        bare = isinstance(value, str) and re.fullmatch(r"[0-9]+|true|false", value) and kind != "string_type"
-        fix = "put it in quotes" if isinstance(value, (int, float)) else "remove the quotes"
-        return f"must be {_KINDS[kind]}, not {shown(value)}", fix if bare or (
-            kind == "string_type" and not isinstance(value, (list, dict))
-        ) else ""
+        fix = ""
+        if kind == "string_type" and isinstance(value, (int, float)):
+            fix = "put it in quotes"
+        elif isinstance(value, str) and re.fullmatch(r"[0-9]+|true|false", value):
+            fix = "remove the quotes"
+        return f"must be {_KINDS[kind]}, not {shown(value)}", fix
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return f"must be {words} {context[name]}, not {shown(value)}", ""

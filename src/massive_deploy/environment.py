@@ -58,7 +58,13 @@ def variables(view: HostView) -> dict[str, str]:
         "CELERY_BROKER_URL": f"{redis}/1",
     }
     values |= {database_variable(alias): database_url(view, alias) for alias in view.layout.aliases}
-    return {name: value for name, value in (values | app.environment).items() if value}
+    secrets = {name: view.secret(secret_of(name)) for name in app.secret_environment}
+    return {name: value for name, value in (values | app.environment | secrets).items() if value}
+
+
+def secret_of(variable: str) -> str:
+    """The inventory's secret that is the value of a variable under `app: secret_environment`."""
+    return f"app/env/{variable.lower()}"
 
 
 def of_release(release: str) -> dict[str, str]:

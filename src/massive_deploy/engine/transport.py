@@ -31,6 +31,7 @@ from pyinfra.api.operation import add_op, operation  # noqa: E402
 from pyinfra.api.operations import run_ops  # noqa: E402
 from pyinfra.api.state import BaseStateCallback, State, StateStage  # noqa: E402
 
+from massive_deploy.engine.litter import UPLOADS, alone  # noqa: E402
 from massive_deploy.engine.step import Output, Step  # noqa: E402
 from massive_deploy.errors import HostFailure  # noqa: E402
 from massive_deploy.targets import Ssh  # noqa: E402
@@ -51,10 +52,10 @@ def perform_step(step: Step) -> Generator[FileUploadCommand | StringCommand | Fi
     """One step of ours as a pyinfra operation."""
     script = step.script
     if step.upload is not None:
-        place = f"/var/tmp/massive-deploy-{secrets.token_hex(8)}"  # noqa: S108 - unguessable, mode set by the SSH user
+        place = f"{UPLOADS}{secrets.token_hex(8)}"
         yield FileUploadCommand(str(step.upload), place, _sudo=False)
         script = f"export ARTIFACT={place}; trap 'rm -f {place}' EXIT\n(\n{script}\n)"
-    yield StringCommand(script, _stdin=step.stdin or [], _timeout=step.timeout)
+    yield StringCommand(alone(script, step.timeout), _stdin=step.stdin or [], _timeout=step.timeout)
     if step.download is not None:
         remote, local = step.download
         local.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,12 @@ from massive_deploy.errors import InvalidInput, Problem
 
 from .nodes import DEEPEST, Location, Walk, dotted
 
+_UNREADABLE = {
+    errno.EISDIR: ("is a folder", "give the folder that holds topology.yaml, or the file itself"),
+    errno.ELOOP: ("is a symbolic link that leads back to itself", "remove the link and write the file"),
+    errno.EACCES: ("may not be read by this user", "chmod u+r it, or run as its owner"),
+    errno.ENOENT: ("is not there", "check the path"),
+}
 LARGEST = 1024 * 1024
 
 
@@ -53,7 +60,8 @@ def read(path: Path) -> Document:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise _refused(path, 0, 0, f"cannot be read: {error.strerror}", "check the path and its permissions") from error
+        what, fix = _UNREADABLE.get(error.errno or 0, (f"cannot be read: {error.strerror}", "check the path"))
+        raise _refused(path, 0, 0, what, fix) from error
     if len(raw) > LARGEST:
         raise _refused(path, 0, 0, f"is {len(raw)} bytes long; at most {LARGEST} are read", "is this the right file?")
     try:

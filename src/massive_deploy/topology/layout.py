@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .model import Topology
@@ -65,13 +65,17 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Capacity arithmetic shown to the user: the terms, what they add or multiply up to, and the limit."""
+    """Capacity arithmetic shown to the user: the terms, what they add or multiply up to, and the limit.
+
+    `role` is whose settings change it.
+    """
 
     name: str
     formula: str
     total: int
     limit: int
     where: str = ""
+    role: str = field(default="", compare=False)
 
     @property
     def fits(self) -> bool:

@@ -15,6 +15,7 @@ from massive_deploy.errors import InvalidInput, Problem
 from .document import Document, read
 from .fields import combined
 from .model import Strict, Topology
+from .plain_secrets import check_secrets
 from .rules import check, warn
 from .stacks import Stack, load_stack
 from .words import problems
@@ -42,7 +43,7 @@ def load(path: Path, roles: Mapping[str, type[Strict]], project: Path | None = N
     document = read(path)
     data = {key: value for key, value in document.data.items() if not key.startswith("x-")}
     model = combined(roles)
-    found: list[Problem] = []
+    found = list(check_secrets(document))
     stack = _stack(data, document, project, found)
     try:
         full = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))

@@ -83,4 +83,8 @@ def _enough(topology: Topology, stack: Stack, document: Document) -> Iterator[Pr
     missing = sum(short.values()) - free
     if missing > 0:
         fix = f"this stack needs {need}: add {missing} more, or lower a count"
-        yield document.problem(("hosts",), f"{len(topology.hosts)} machines are too few", fix, key=True)
+        what = f"{len(topology.hosts)} machines are too few"
+        if len(topology.hosts) >= sum(sizes.values()):
+            what = f"machines are missing in {', '.join(f'{group} ({lack})' for group, lack in short.items())}"
+            fix = f"this stack needs {need}: change the `group:` of others"
+        yield document.problem(("hosts",), what, fix, key=True)

@@ -79,7 +79,9 @@ class App(Strict):
     overlay: bool = True
     """Run with a settings module that adds the stack's databases, caches and hosts on top of the project's own."""
     environment: dict[EnvName, Line] = Field(default_factory=dict)
-    """Extra environment variables of the project."""
+    """Extra environment variables of the project. No secrets: this file is kept in git."""
+    secret_environment: list[EnvName] = Field(default_factory=list)
+    """Environment variables whose values are secrets: `app/env/<name in lower case>` of `massive-deploy secrets`."""
     packages: list[Package] = Field(default_factory=list)
     """Extra Debian packages the project needs at run time."""
     pip: list[Word] = Field(default_factory=list)

@@ -11,7 +11,8 @@ from massive_deploy.errors import Problem
 from .document import Document
 from .machines import check_machines, warn_machines
 from .model import Topology
-from .nodes import Location
+from .nodes import Location, printable
+from .plain_secrets import warn_secrets
 from .stacks import Stack, counts, demand
 
 _TAKEN = frozenset(
@@ -29,7 +30,9 @@ _TAKEN = frozenset(
         "template1",
     ]
 )
-_SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE|API_?KEY|CREDENTIAL")
+# What YAML 1.1, which several parts read, takes for something else than text; and a name every host has already.
+_NO_TEXT = re.compile(r"^(y|n|yes|no|on|off|true|false|null|[0-9][0-9_]*(e[0-9]+)?|0x[0-9a-f]+|0o?[0-7]+)$")
+_OWN = "localhost"
 _GIT = re.compile(r"^[a-z][a-z0-9+]*://|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:|\.git/?$")
 
 
@@ -41,6 +44,7 @@ def is_git(source: str) -> bool:
 def check(topology: Topology, stack: Stack, document: Document, roles: Collection[str]) -> Iterator[Problem]:
     """Everything that makes the topology impossible, with its place."""
     yield from _stack_counts(topology, stack, document)
+    yield from _names(topology, document)
     yield from check_machines(topology, stack, document)
     yield from _failover(topology, document)
     if topology.pooler not in roles:
@@ -58,12 +62,7 @@ def warn(topology: Topology, stack: Stack, document: Document) -> Iterator[Probl
     if topology.failover.synchronous == "strict" and topology.replicas == 1:
         what = "with one replica, writes stop while it is away"
         yield document.problem(("failover", "synchronous"), what, "set `replicas: 2`, or `synchronous: quorum`")
-    for name in topology.app.environment:
-        if _SECRET.search(name):
-            what = "looks like a secret, and this file is kept in git"
-            yield document.problem(
-                ("app", "environment", name), what, "keep secrets in the inventory's encrypted store", key=True
-            )
+    yield from warn_secrets(document)
 
 
 def _stack_counts(topology: Topology, stack: Stack, document: Document) -> Iterator[Problem]:
@@ -91,11 +90,33 @@ def _counted_by(part: str, topology: Topology) -> Location:
     return {"edge": ("edge_servers",), "app": ("app_servers",)}.get(part, ("cache", part))
 
 
+def _names(topology: Topology, document: Document) -> Iterator[Problem]:
+    places: list[Location] = [("hosts", name) for name in topology.hosts]
+    for location in places:
+        if _NO_TEXT.match(str(location[-1])):
+            what = f"'{location[-1]}' is a number, true, false or nothing to many programs that read YAML"
+            yield document.problem(location, what, f"choose another name, such as host-{location[-1]}", key=True)
+        elif location[-1] == _OWN:
+            what = f"'{_OWN}' is every host's name for itself"
+            yield document.problem(location, what, "choose another name, such as node-1", key=True)
+    for location, name in ((("name",), topology.name), (("app", "name"), topology.app.name or "")):
+        if _NO_TEXT.match(name):
+            what = f"'{name}' is true, false or nothing to many programs that read YAML"
+            yield document.problem(location, what, f"choose another name, such as my-{name}")
+
+
 def _failover(topology: Topology, document: Document) -> Iterator[Problem]:
     mode = topology.failover.synchronous
     if mode in {"quorum", "strict"} and topology.replicas == 0:
         what = f"{mode} replication needs a replica, and there are none"
         yield document.problem(("failover", "synchronous"), what, "set `replicas: 1` or more, or `synchronous: off`")
+
+
+def _is_folder(base: Path, source: str) -> bool:
+    try:
+        return (base / Path(source).expanduser()).is_dir()
+    except (OSError, RuntimeError):  # a name too long, a home nobody has
+        return False
 
 
 def _project(topology: Topology, document: Document) -> Iterator[Problem]:
@@ -107,11 +128,15 @@ def _project(topology: Topology, document: Document) -> Iterator[Problem]:
             f"the database and its user would be called '{database}', which PostgreSQL keeps for itself",
             "set another `app: name:`",
         )
+    for index, name in enumerate(topology.app.secret_environment):
+        if name in topology.app.environment:
+            what = f"{name} is under `environment` already"
+            yield document.problem(("app", "secret_environment", index), what, "keep it in one of the two")
     source = topology.app.source
-    if not is_git(source) and not (document.path.parent / Path(source).expanduser()).is_dir():
+    if not is_git(source) and not _is_folder(document.path.parent, source):
         yield document.problem(
             ("app", "source"),
-            f"no folder '{source}'",
+            f"no folder '{printable(source)}'",
             f"paths are relative to {document.path.parent}; git sources are URLs",
         )
     total = sum(counts(topology)[name] for name in ("edge_servers", "app_servers", "databases", "caches"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,8 +17,13 @@ from .docstrings import describe
 from .document import Document
 from .fields import close, did_you_mean, model_at
 from .forms import WORDS
+from .instead import form_of, instead_of, stranger
+from .model import Topology
 from .nodes import Location, printable
+from .plain_secrets import names_a_secret
 
+HIDDEN = "(not shown)"
+_PLAIN = re.compile(r"^[A-Za-z0-9_-]+$")
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -62,18 +68,30 @@ def _problem(details: ErrorDetails, document: Document, root: type[BaseModel], b
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "extra_forbidden":
         model = model_at(root, own[:-1])
-        hint = did_you_mean(str(location[-1]), model.model_fields if model is not None else ())
-        return document.problem(location, f"unknown key '{printable(str(location[-1]))}'", hint, key=True)
+        name = str(location[-1])
+        return document.problem(location, f"unknown key '{printable(name)}'", _unknown(name, model), key=True)
     if kind == "missing":
         return _missing(own, document, root, below)
     if location and location[-1] == "[key]":
         what, fix = _said(kind, location[-2], context, details["msg"])
+        fix = stranger(str(location[-2])) or fix or _explained(location[:-2], root)
         return document.problem(location[:-1], f"this key {what}", fix, key=True)
     location = _known(location, document)
     if value is None:
         return document.problem(location, "has no value", "give it one, or remove the key", key=True)
-    what, fix = _said(kind, value, context, details["msg"])
-    return document.problem(location, what, fix)
+    key = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+    what, fix = _said(kind, HIDDEN if names_a_secret(key) else value, context, details["msg"])
+    if isinstance(value, str) and kind == "string_pattern_mismatch":
+        fix = stranger(value) or fix
+    return document.problem(location, what, fix or form_of(key) or _explained(location, root))
+
+
+def _unknown(key: str, model: type[BaseModel] | None) -> str:
+    known = model.model_fields if model is not None else ()
+    near = f"did you mean '{close(key, known)}'?" if close(key, known) else ""
+    if odd := stranger(key):
+        return f"{odd}; {near}" if near else odd
+    return near or instead_of(key) or did_you_mean(key, known) or "remove it: nothing is set here"
 
 
 def _known(location: Location, document: Document) -> Location:
@@ -88,9 +106,17 @@ def _missing(own: Location, document: Document, root: type[BaseModel], below: Lo
     model = model_at(root, own[:-1])
     if model is not None:
         describe(model)
+    if model is not None:
+        describe(model)
     info = model.model_fields.get(name) if model is not None else None
     meaning = f" - {info.description}" if info is not None and info.description else ""
     return document.problem((*below, *own), f"missing key '{name}'", f"add `{name}:`{meaning}", key=True)
+
+
+def _explained(location: Location, root: type[BaseModel]) -> str:
+    """The command that says what may stand there, for a place in a topology."""
+    plain = list(takewhile(lambda part: isinstance(part, str) and _PLAIN.match(part), location))
+    return f"see: massive-deploy explain {'.'.join(map(str, plain))}" if plain and issubclass(root, Topology) else ""
 
 
 def _said(kind: str, value: object, context: dict[str, Any], message: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ EXPECTED = {
     "list_as_key": [("4:3", "a key must be plain text")],
     "memory_in_words": [("3:18", "write a size such as 512MiB or 2GiB")],
     "negative": [("3:11", "must be at least 0, not -1")],
-    "no_app": [("1:1", "missing key 'app' (add `app:`")],
+    "no_app": [("1:1", "missing key 'app' (add `app:` - The Django project.)")],
     "no_machines_address": [
         ("4:18", "0.0.0.0 is no machine's address"),
         ("5:18", "127.0.0.1 cannot be reached from the other hosts"),
@@ -86,6 +86,8 @@ EXPECTED = {
         ("4:11", "replicas: stack 'small' has 1 database host(s)"),
         ("5:14", "app_servers: stack 'small' has 1 app host(s) (group 'all'), this asks for 3 (use `stack: massive`)"),
     ],
+    "source_of_nobody": [("3:15", "no folder '~nobody-here/shop'")],
+    "source_too_long": [("3:15", "no folder 'xxx")],
     "ssh_without_hosts": [("1:1", "the ssh target needs machines")],
     "stack_is_a_path": [("2:8", "no stack '../../etc'"), ("2:8", "must be lower-case letters")],
     "strict_without_replica": [("5:16", "strict replication needs a replica")],

@@ -50,7 +50,7 @@ def test_memory_of_each_host_is_added_up_over_its_roles() -> None:
     assert found["db-1"].formula == "node_exporter 100 + etcd 100 + postgresql 100"
     assert not found["db-1"].fits
     lines = [str(problem) for problem in problems(found.values(), "topology.yaml")]
-    assert f"topology.yaml: db-1: memory in MiB: {found['db-1'].formula} = 300, more than 256" in lines
+    assert f"topology.yaml: db-1: memory in MiB: {found['db-1'].formula} = 300, more than 256" in "\n".join(lines)
     assert not [line for line in lines if "edge-1" in line]
 
 

@@ -24,7 +24,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_values_are_those_of_yaml_1_2_with_anchors_merged() -> None:
     topology = loaded(HERE / "good/ssh.yaml").topology
-    host = topology.hosts["no"]
+    host = topology.hosts["node"]
     assert (host.user, host.key, host.address, host.port) == ("deploy", "~/.ssh/id_ed25519", "192.0.2.1", 22)
     assert topology.app.environment["ANSWER"] == "yes"
     assert topology.app.environment["TIME"] == "12:30:45"
@@ -49,7 +49,7 @@ def test_roles_have_their_settings_or_their_defaults() -> None:
 
 def test_what_is_doubtful_is_said_with_its_place(tmp_path: Path) -> None:
     [warning] = loaded(HERE / "good/ssh.yaml").warnings
-    assert (warning.line, warning.where) == (10, "app.environment.API_KEY")
+    assert (warning.line, warning.where) == (10, "app.environment.TOKEN_URL")
     text = "name: demo\ntarget: docker\nfailover: {synchronous: strict}\n" + APP
     [warning] = loaded(written(tmp_path, text)).warnings
     assert "writes stop while it is away" in warning.what

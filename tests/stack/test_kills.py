@@ -1,0 +1,74 @@
+"""The controller is killed in the middle of `up`, again and again: the next run goes on, and nothing is left behind."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from harness import ROOT, Stack, stack
+
+pytestmark = pytest.mark.stack
+NAME = "md-kills"
+SEED = 20
+TOPOLOGY = """
+name: {name}
+stack: small
+target: docker
+docker: {{memory: 3GiB}}
+app:
+  source: {source}
+  settings: shop.settings
+  health: /-/health
+"""
+LEFTOVERS = """
+for path in /var/tmp/massive-deploy-* /var/lib/massive-deploy/stage.* /usr/sbin/policy-rc.d /run/massive-deploy/drain; do
+  [ ! -e "$path" ] || echo "$path"
+done
+find /etc /usr/local /var/lib/massive-deploy -name '*.massive-deploy-new'
+dpkg --audit
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack(tmp_path_factory.mktemp("kills"), NAME) as made:
+        made.write(TOPOLOGY.format(name=NAME, source=ROOT / "examples/shop"))
+        yield made
+
+
+def kill_after(made: Stack, seconds: float) -> bool:
+    """Start `up`, SIGKILL it after some seconds; whether it was still at work."""
+    line = [sys.executable, "-m", "massive_deploy", "up", str(made.folder)]
+    process = subprocess.Popen(line, env=dict(made.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    running = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return running
+
+
+def test_a_run_killed_four_times_converges_and_leaves_nothing_behind(killed: Stack) -> None:
+    moments = random.Random(SEED)
+    assert kill_after(killed, moments.uniform(6, 15))
+    for _ in range(3):
+        kill_after(killed, moments.uniform(5, 35))
+    killed.up()
+    killed.command("plan", str(killed.folder))
+    assert "0 operations" in killed.up()
+    assert killed.on("all-1", LEFTOVERS, code=None).strip() == ""
+    assert killed.http("/", host="all-1").status == 200
+
+
+def test_a_killed_change_is_made_up_for(killed: Stack) -> None:
+    killed.edit("app:\n", "roles: {memcached: {memory: 70}, varnish: {grace: 7200}}\napp:\n")
+    kill_after(killed, random.Random(SEED + 1).uniform(3, 7))
+    killed.up()
+    killed.command("plan", str(killed.folder))
+    assert "-m 70" in killed.on("all-1", "cat /etc/memcached.conf")
+    assert "-m 70" in killed.on("all-1", "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value memcached)/cmdline")
+    killed.command("verify", str(killed.folder))

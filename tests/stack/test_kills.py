@@ -26,7 +26,8 @@ app:
   health: /-/health
 """
 LEFTOVERS = """
-for path in /var/tmp/massive-deploy-* /var/lib/massive-deploy/stage.* /usr/sbin/policy-rc.d /run/massive-deploy/drain; do
+for path in /var/tmp/massive-deploy-* /var/lib/massive-deploy/stage.* \\
+  /usr/sbin/policy-rc.d /run/massive-deploy/drain; do
   [ ! -e "$path" ] || echo "$path"
 done
 find /etc /usr/local /var/lib/massive-deploy -name '*.massive-deploy-new'

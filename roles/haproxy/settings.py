@@ -16,7 +16,12 @@ class Settings(Strict):
     """Connections at the same time, databases and Redis together."""
     check_ms: int = Field(default=1000, ge=100, le=60_000)
     """Milliseconds between health checks of a node that is well; half of it around changes."""
-    connect_ms: int = Field(default=1000, ge=100, le=60_000)
+    connect_ms: int = Field(
+        default=1000,
+        ge=100,
+        le=60_000,
+        json_schema_extra={"talk": "Be sure to adjust timeouts in case of server failure."},
+    )
     """Milliseconds to wait for a connection before another node is tried."""
     idle_seconds: int = Field(default=7200, ge=600)
     """Seconds without a byte after which a connection is closed; longer than the longest query."""

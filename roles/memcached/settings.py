@@ -11,7 +11,9 @@ from massive_deploy.topology.units import Megabytes
 class Settings(Strict):
     """The flat cache."""
 
-    memory: Megabytes | None = Field(default=None, ge=8)
+    memory: Megabytes | None = Field(
+        default=None, ge=8, json_schema_extra={"talk": "memcached if you only need a flat store."}
+    )
     """Memory for items, per node. Default: 8 % of the host's."""
     connections: int = Field(default=4096, ge=64, le=100000)
     """Most clients at the same time."""

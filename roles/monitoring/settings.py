@@ -15,7 +15,7 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s\"'\\]+$")]
 class Settings(Strict):
     """What is kept, how often it is looked at, and who is told."""
 
-    scrape_seconds: int = Field(default=15, ge=5, le=300)
+    scrape_seconds: int = Field(default=15, ge=5, le=300, json_schema_extra={"talk": "Monitor everything."})
     """Every metrics port is read this often, and alerts are judged this often."""
     keep_days: int = Field(default=30, ge=1, le=3650)
     """Samples older than this are dropped."""
@@ -27,7 +27,7 @@ class Settings(Strict):
     """Alerts are posted here, in Alertmanager's format. Default: they are only shown on the monitor host."""
     dead_man: Url | None = None
     """This URL is called every five minutes while monitoring lives: a watcher outside says when that stops."""
-    disk_full_hours: int = Field(default=24, ge=1, le=720)
+    disk_full_hours: int = Field(default=24, ge=1, le=720, json_schema_extra={"talk": "Disk space."})
     """A filesystem that will be full within this many hours, at the pace of the last six, raises an alert."""
-    memory_low_percent: int = Field(default=7, ge=1, le=50)
+    memory_low_percent: int = Field(default=7, ge=1, le=50, json_schema_extra={"talk": "Memory usage."})
     """A host with less available memory than this raises an alert."""

@@ -30,7 +30,7 @@ class Settings(Strict):
     """Server connections of each node. The poolers' pools are derived from it."""
     reserved_connections: int = Field(default=15, ge=5, le=100)
     """Of those, kept free of the poolers: for Patroni, the exporter and people."""
-    memory: Megabytes | None = Field(default=None, ge=16)
+    memory: Megabytes | None = Field(default=None, ge=16, json_schema_extra={"talk": "Get lots of RAM."})
     """Shared buffers (MiB). Default: 20 % of the host's memory."""
     work_memory: Megabytes | None = Field(default=None, ge=1)
     """Memory (MiB) of one sort or hash. Default: a quarter of the host's memory divided by max_connections, 2 to 64."""
@@ -40,7 +40,9 @@ class Settings(Strict):
     """WAL (MiB) at most kept for a replica that is away; beyond it the disk is safer than the replica."""
     wal_before_checkpoint: Megabytes = Field(default=1024, ge=64)
     """WAL (MiB) written before a checkpoint is forced."""
-    idle_in_transaction_seconds: int = Field(default=60, ge=1)
+    idle_in_transaction_seconds: int = Field(
+        default=60, ge=1, json_schema_extra={"talk": "Keep transactions short and to the point."}
+    )
     """A transaction that does nothing this long is ended."""
     slow_query_ms: int = Field(default=1000, ge=-1)
     """Statements that take longer (milliseconds) are logged; -1 logs none."""

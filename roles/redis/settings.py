@@ -13,7 +13,7 @@ from massive_deploy.topology.units import Megabytes
 class Settings(Strict):
     """Sessions and the task queue."""
 
-    memory: Megabytes | None = Field(default=None, ge=16)
+    memory: Megabytes | None = Field(default=None, ge=16, json_schema_extra={"talk": "Redis is great for basic queues"})
     """Memory for data; writes beyond it are refused, nothing is evicted. Default: 8 % of the host's."""
     connections: int = Field(default=5000, ge=100, le=60000)
     """Most clients at the same time."""

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from massive_deploy.environment import database_variable, env_file
+from massive_deploy.environment import database_variable, env_file, secret_of, variables
+from massive_deploy.inventory import open_inventory
+from massive_deploy.secrets import problem_with
 from massive_deploy.topology.layout import Alias
+from massive_deploy.view import HostView
 
 ODD = [
     "",
@@ -51,3 +54,16 @@ def test_what_systemd_would_drop_is_refused(value: str) -> None:
 )
 def test_variables_of_the_aliases(alias: str, writable: bool, variable: str) -> None:
     assert database_variable(Alias(alias, "shop", 1, writable)) == variable
+
+
+def test_secret_variables_have_the_inventorys_values(tmp_path: Path) -> None:
+    (tmp_path / "topology.yaml").write_text(
+        "name: trial\nstack: small\ntarget: docker\ndocker: {memory: 4GiB}\n"
+        "app: {source: ., settings: a.b, environment: {PLAIN: a}, secret_environment: [SECRET_KEY, MAIL_KEY]}\n"
+    )
+    layout = open_inventory(tmp_path).layout
+    view = HostView("app", layout.hosts[0], layout, "value of {}".format, str)
+    told = variables(view)
+    assert (told["PLAIN"], told["MAIL_KEY"]) == ("a", "value of app/env/mail_key")
+    assert told["SECRET_KEY"] == "value of app/env/secret_key"  # the project keeps its own
+    assert problem_with(secret_of("MAIL_KEY"), "x") == ""  # `secrets edit` takes the name

@@ -14,7 +14,7 @@ def explain(
     *,
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all settings.")] = False,
 ) -> None:
-    """Show a setting's description, type, default and range."""
+    """Show a setting's description, type, default and range, and what of the talk it comes from."""
     from massive_deploy.roles import catalogue
 
     settings = {name: role.Settings for name, role in catalogue().items()}
@@ -27,7 +27,8 @@ def explain(
 
     found = look_up(path, settings)
     typer.echo(f"{found.path or 'topology.yaml'}: {found.description}")
-    for name, text in (("type", found.type), ("range", found.range), ("default", found.default)):
+    said = (("type", found.type), ("range", found.range), ("default", found.default), ("the talk:", found.talk))
+    for name, text in said:
         if text:
             typer.echo(f"  {name:<8} {text}")
     for name, text in found.fields.items():

@@ -67,6 +67,13 @@ def range_of(info: FieldInfo) -> str:
     return "; ".join(dict.fromkeys(found))
 
 
+def talk_of(info: FieldInfo) -> str:
+    """The words of the talk a field comes from; empty when it comes from none."""
+    extra = info.json_schema_extra
+    words = extra.get("talk") if isinstance(extra, dict) else None
+    return f"“{words}”" if isinstance(words, str) else ""
+
+
 def _marks(info: FieldInfo) -> list[Any]:
     marks = list(info.metadata)
     for annotation in (info.annotation, *get_args(info.annotation)):

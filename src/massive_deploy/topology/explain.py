@@ -10,8 +10,7 @@ from pydantic.fields import FieldInfo
 
 from massive_deploy.errors import MassiveDeployError
 
-from .describe import default_of, field_type, range_of
-from .docstrings import describe
+from .describe import default_of, field_type, range_of, talk_of
 from .fields import combined, did_you_mean, holds_keys, model_in
 from .model import Strict
 
@@ -25,6 +24,7 @@ class Explanation:
     type: str
     default: str
     range: str
+    talk: str
     fields: Mapping[str, str]
 
 
@@ -46,7 +46,6 @@ def explain(path: str, roles: Mapping[str, type[Strict]] | None = None) -> Expla
                 f"no field '{part}' {inside}", did_you_mean(part, model.model_fields if model else ())
             )
         else:
-            describe(model)
             info = model.model_fields[part]
             model, free = model_in(info.annotation), holds_keys(info.annotation)
         above = f"{above}.{part}" if above else part
@@ -56,6 +55,7 @@ def explain(path: str, roles: Mapping[str, type[Strict]] | None = None) -> Expla
         type=field_type(info),
         default=default_of(info) if above else "",
         range=range_of(info),
+        talk=talk_of(info),
         fields=_below(model),
     )
 
@@ -63,5 +63,4 @@ def explain(path: str, roles: Mapping[str, type[Strict]] | None = None) -> Expla
 def _below(model: type[BaseModel] | None) -> dict[str, str]:
     if model is None:
         return {}
-    describe(model)
     return {name: field.description or "" for name, field in model.model_fields.items()}

@@ -5,22 +5,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, create_model
 from pydantic.fields import FieldInfo
 
-from .docstrings import describe
 from .model import Strict, Topology
 from .nodes import Location
 
 
 def combined(roles: Mapping[str, type[Strict]] | None = None) -> type[Topology]:
     """The topology with its `roles:` section: one field for each role, of the role's own Settings."""
+    return _combined(tuple(sorted((roles or {}).items())))
+
+
+@lru_cache(maxsize=8)
+def _combined(roles: tuple[tuple[str, type[Strict]], ...]) -> type[Topology]:
     fields: dict[str, Any] = {
-        name: (settings, Field(default_factory=settings, description=summary(settings)))
-        for name, settings in sorted((roles or {}).items())
+        name: (settings, Field(default_factory=settings, description=summary(settings))) for name, settings in roles
     }
     section: type[Strict] = create_model("Roles", __base__=Strict, **fields)
     return create_model(
@@ -83,7 +87,6 @@ class Named:
 
 def walk(root: type[BaseModel], prefix: str = "") -> Iterator[Named]:
     """Every field below a model, outer ones first, in the order they were written."""
-    describe(root)
     for name, info in root.model_fields.items():
         path = f"{prefix}{name}"
         yield Named(path, info, root)

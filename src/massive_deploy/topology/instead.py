@@ -19,7 +19,7 @@ _KEYS = {
     "primary": _LEADER,
     "master": _LEADER,
     "standby": _LEADER,
-    "replica_of": _LEADER,
+    "replica_of": "PostgreSQL's replicas are counted (`replicas: 1`); there is one Redis, without a replica",
     "quorum": _ETCD,
     "etcd": _ETCD,
     "members": _ETCD,

@@ -44,11 +44,13 @@ def load(path: Path, roles: Mapping[str, type[Strict]], project: Path | None = N
     data = {key: value for key, value in document.data.items() if not key.startswith("x-")}
     model = combined(roles)
     found = list(check_secrets(document))
+    secret = {problem.where for problem in found}
     stack = _stack(data, document, project, found)
     try:
         full = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))
     except ValidationError as error:
-        raise InvalidInput(_ordered(found + problems(error, document, model))) from error
+        others = [problem for problem in problems(error, document, model) if problem.where not in secret]
+        raise InvalidInput(_ordered(found + others)) from error
     topology = _plain(full)
     if stack is not None:
         found += check(topology, stack, document, set(roles))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from . import forms
+from .docstrings import describe
 from .units import Megabytes, Size
 
 Name = Annotated[str, Field(pattern=forms.NAME)]
@@ -31,13 +32,19 @@ class Strict(BaseModel):
     # Built when first used: as a part of the whole topology, and not once more by itself.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        describe(cls)
+
 
 class Cache(Strict):
     """In-memory stores. memcached is the flat cache; Redis holds sessions and the task queue."""
 
-    memcached: int = Field(default=1, ge=0, le=64)
+    memcached: int = Field(default=1, ge=0, le=64, json_schema_extra={"talk": "a great flat in/out store"})
     """memcached nodes; Django spreads keys over them."""
-    redis: int = Field(default=1, ge=1, le=1)
+    redis: int = Field(
+        default=1, ge=1, le=1, json_schema_extra={"talk": "great for queuing and more advanced operations"}
+    )
     """Redis nodes."""
 
 
@@ -55,7 +62,9 @@ class Failover(Strict):
 class Reads(Strict):
     """What a replica must be to serve reads."""
 
-    max_lag: Size = Field(default=16 * 1024 * 1024, ge=1)
+    max_lag: Size = Field(
+        default=16 * 1024 * 1024, ge=1, json_schema_extra={"talk": "Remember replication lag issues."}
+    )
     """A replica further behind than this (bytes of WAL) gets no reads."""
 
 
@@ -76,7 +85,7 @@ class App(Strict):
     """Django settings module."""
     wsgi: DottedName | None = None
     """WSGI module; its `application` is served. Default: the settings' package + `.wsgi`."""
-    overlay: bool = True
+    overlay: bool = Field(default=True, json_schema_extra={"talk": "Use Django database routing"})
     """Run with a settings module that adds the stack's databases, caches and hosts on top of the project's own."""
     environment: dict[EnvName, Line] = Field(default_factory=dict)
     """Extra environment variables of the project. No secrets: this file is kept in git."""
@@ -92,7 +101,9 @@ class App(Strict):
     """Run `migrate` once per release, before it serves."""
     collectstatic: bool = True
     """Collect static files into the release when it is built."""
-    worker: DottedName | None = None
+    worker: DottedName | None = Field(
+        default=None, json_schema_extra={"talk": "Do not run asynchronous tasks in your view functions."}
+    )
     """Celery application (for instance `shop`); no worker when absent."""
     health: UrlPath = "/"
     """Path that answers below 500 when the project is healthy."""
@@ -141,15 +152,17 @@ class Topology(Strict):
     """Settings of the docker target."""
     hosts: dict[HostName, SshHost] = Field(default_factory=dict)
     """Machines of the ssh target."""
-    edge_servers: int = Field(default=1, ge=1, le=64)
+    edge_servers: int = Field(default=1, ge=1, le=64, json_schema_extra={"talk": "Varnish — or both!"})
     """Hosts with nginx and Varnish."""
-    app_servers: int = Field(default=2, ge=1, le=1000)
+    app_servers: int = Field(default=2, ge=1, le=1000, json_schema_extra={"talk": "gunicorn. + gevent."})
     """Hosts with gunicorn, the pooler and the Celery worker."""
-    replicas: int = Field(default=1, ge=0, le=15)
+    replicas: int = Field(default=1, ge=0, le=15, json_schema_extra={"talk": "use 9.x's streaming replication"})
     """Streaming replicas of each database cluster, beside its leader."""
-    shards: int = Field(default=1, ge=1, le=256)
+    shards: int = Field(default=1, ge=1, le=256, json_schema_extra={"talk": "Huge sites eventually need to shard."})
     """Database clusters, each with its own leader and replicas."""
-    pooler: Literal["pgbouncer", "pgpool"] = "pgbouncer"
+    pooler: Literal["pgbouncer", "pgpool"] = Field(
+        default="pgbouncer", json_schema_extra={"talk": "Django has no built-in connection pooling."}
+    )
     """Connection pooler on the app hosts."""
     cache: Cache = Field(default_factory=Cache)
     """In-memory stores."""

@@ -9,7 +9,7 @@ from typing import Any
 from massive_deploy.errors import Problem
 
 from .document import Document
-from .nodes import Location
+from .nodes import Location, printable
 
 _WORDS = r"PASS(WORD|WD|PHRASE)?|PWD|SECRETS?|TOKEN|CREDENTIALS?|(SECRET|PRIVATE|API|ACCESS|SIGNING|ENCRYPTION)_?KEY"
 # The last words of a name say what the value is: SECRET_KEY and DB_PASSWORD_2, not PASSWORD_RESET_DAYS or TOKEN_FILE.
@@ -17,7 +17,8 @@ _NAME = re.compile(rf"(^|_)({_WORDS})(_?[0-9]+|_BASE|_OLD|_FALLBACKS?)?$", re.IG
 _DOUBTFUL = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE|API_?KEY|CREDENTIAL", re.IGNORECASE)
 _HARMLESS = re.compile(r"^(true|false|yes|no|on|off|none|[0-9]{1,6}|/[\w./-]+|)$", re.IGNORECASE)
 _SWITCH = re.compile(r"^(true|false|yes|no|on|off|none|)$", re.IGNORECASE)
-_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://([^/\s@:]*:[^/\s@]+|[^/\s@]{20,})@", re.IGNORECASE)
+# user:password@, or a token in the user's place.
+_IN_URL = re.compile(r"://[^/\s@:]*:[^/\s@]+@|https?://[^/\s@]{20,}@", re.IGNORECASE)
 _ITSELF = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|AGE-SECRET-KEY-1|\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20}"
     r"|\bgithub_pat_\w{20}|\bglpat-[\w-]{16}|\b[sr]k_live_\w{10}|\bxox[abpr]-\w{8}|\bpassword=[^\s'\"]",
@@ -68,7 +69,7 @@ def _moved(name: str) -> str:
     if name == "SECRET_KEY":
         return "remove it: the stack makes one and keeps it encrypted"
     return (
-        f"list the name under `app: secret_environment: [{name}]` instead, "
+        f"list the name under `app: secret_environment: [{printable(name)}]` instead, "
         "and set the value with massive-deploy secrets edit"
     )
 

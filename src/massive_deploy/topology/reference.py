@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .describe import default_of, field_type, range_of
+from .describe import default_of, field_type, range_of, talk_of
 from .fields import Named, combined, model_in, summary, walk
 from .model import Strict
 
@@ -40,12 +40,13 @@ def _lines(roles: Mapping[str, type[Strict]]) -> Iterator[str]:
 def _row(named: Named) -> str:
     info = named.info
     meaning = " ".join((info.description or "").split())
+    talk = talk_of(info)
     limits = range_of(info)
     default = default_of(info)
     cells = [
         f"`{named.path.rpartition('.')[2]}`",
         field_type(info) + (f" ({limits})" if limits else ""),
         default if default in {"", "required", "none"} else f"`{default}`",
-        meaning,
+        f"{meaning} The talk: {talk}" if talk else meaning,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

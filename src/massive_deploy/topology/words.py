@@ -13,7 +13,6 @@ from pydantic_core import ErrorDetails
 
 from massive_deploy.errors import Problem
 
-from .docstrings import describe
 from .document import Document
 from .fields import close, did_you_mean, model_at
 from .forms import WORDS
@@ -104,10 +103,6 @@ def _known(location: Location, document: Document) -> Location:
 def _missing(own: Location, document: Document, root: type[BaseModel], below: Location) -> Problem:
     name = str(own[-1])
     model = model_at(root, own[:-1])
-    if model is not None:
-        describe(model)
-    if model is not None:
-        describe(model)
     info = model.model_fields.get(name) if model is not None else None
     meaning = f" - {info.description}" if info is not None and info.description else ""
     return document.problem((*below, *own), f"missing key '{name}'", f"add `{name}:`{meaning}", key=True)
@@ -124,7 +119,7 @@ def _said(kind: str, value: object, context: dict[str, Any], message: str) -> tu
         fix = ""
         if kind == "string_type" and isinstance(value, (int, float)):
             fix = "put it in quotes"
-        elif isinstance(value, str) and re.fullmatch(r"[0-9]+|true|false", value):
+        elif isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}|true|false", value):
             fix = "remove the quotes"
         return f"must be {_KINDS[kind]}, not {shown(value)}", fix
     if kind in _LIMITS:

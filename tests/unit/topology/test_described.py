@@ -57,6 +57,12 @@ def test_explained(path: str, kind: str, default: str, limits: str) -> None:
     assert found.description
 
 
+def test_a_field_that_comes_from_the_talk_says_so() -> None:
+    assert explain("shards", SETTINGS).talk == "“Huge sites eventually need to shard.”"
+    assert explain("target", SETTINGS).talk == ""
+    assert "The talk: “Huge sites eventually need to shard.” |" in reference(SETTINGS)
+
+
 def test_a_section_lists_its_fields() -> None:
     assert set(explain("cache", SETTINGS).fields) == {"memcached", "redis"}
     assert "replicas" in explain("", SETTINGS).fields

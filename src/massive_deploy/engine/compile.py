@@ -16,17 +16,25 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1
 get="apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
-if [ -n "$(dpkg --audit)" ]; then dpkg --configure -a --force-confdef --force-confold; $get -f install; fi
-[ $# -gt 0 ] || exit 0
+# Into a file: when the controller is gone, nothing may stop apt in the middle for want of a reader.
+log=/var/log/massive-deploy-packages.log
+quietly() { "$@" >>"$log" 2>&1 || { code=$?; tail -n 25 "$log" >&2; return $code; }; }
+: >"$log"
 policy=/usr/sbin/policy-rc.d
 restore() { rm -f "$policy"; [ ! -e "$policy.massive-deploy" ] || mv "$policy.massive-deploy" "$policy"; }
 [ -e "$policy.massive-deploy" ] || [ ! -e "$policy" ] || mv "$policy" "$policy.massive-deploy"
 trap restore EXIT
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
+if [ -n "$(dpkg --audit)" ]; then
+  quietly dpkg --configure -a --force-confdef --force-confold
+  quietly $get -f install
+fi
+[ $# -gt 0 ] || exit 0
 fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -360 2>/dev/null | head -n 1)
-[ -n "$fresh" ] || $get update
-$get --no-install-recommends install "$@" || { $get update && $get --no-install-recommends install "$@"; }
+[ -n "$fresh" ] || quietly $get update
+quietly $get --no-install-recommends install "$@" 2>/dev/null ||
+  { quietly $get update && quietly $get --no-install-recommends install "$@"; }
 """
 
 SETTLED = r"""

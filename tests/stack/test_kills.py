@@ -73,3 +73,45 @@ def test_a_killed_change_is_made_up_for(killed: Stack) -> None:
     assert "-m 70" in killed.on("all-1", "cat /etc/memcached.conf")
     assert "-m 70" in killed.on("all-1", "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value memcached)/cmdline")
     killed.command("verify", str(killed.folder))
+
+
+PSQL = "runuser -u postgres -- psql -qX -d postgres -c"
+DATABASE = NAME.replace("-", "_")
+DRIFTS = {
+    "sed -i 's/^-m .*/-m 17/' /etc/memcached.conf": "~ /etc/memcached.conf (content)",
+    "rm /etc/nginx/conf.d/edge.conf": "+ /etc/nginx/conf.d/edge.conf (missing)",
+    "chmod 644 /etc/redis/redis.conf": "~ /etc/redis/redis.conf (mode",
+    "chown nobody /etc/pgbouncer/pgbouncer.ini": "~ /etc/pgbouncer/pgbouncer.ini (mode",
+    "systemctl stop prometheus-node-exporter": "start prometheus-node-exporter",
+    "systemctl disable --quiet prometheus-redis-exporter": "enable prometheus-redis-exporter",
+    "systemctl mask --quiet --now prometheus-varnish-exporter": "enable, start prometheus-varnish-exporter",
+    "touch /etc/nginx/sites-enabled/default": "- /etc/nginx/sites-enabled/default (unwanted)",
+    "chmod 777 /etc/massive-deploy": "+ directory /etc/massive-deploy",
+    "apt-get -qq -y purge postgresql-client-17 2>/dev/null; apt-get -qq -y purge logrotate >/dev/null": "+ packages: ",
+    "ln -sf /dev/null /etc/varnish/default.vcl": "~ /etc/varnish/default.vcl",
+    "ln -sfn /nonexistent /srv/app/current": "> release",
+    f"{PSQL} \"alter role {DATABASE} password 'x'\"": "> SQL roles",
+    f"{PSQL} 'grant connect on database {DATABASE} to public'": "> database",
+    "echo X=1 >>/etc/massive-deploy/app.env": "~ /etc/massive-deploy/app.env (content, content not shown)",
+    ": >/etc/massive-deploy/gunicorn.conf.py": "~ /etc/massive-deploy/gunicorn.conf.py (content)",
+    "echo Nice=1 >>/etc/systemd/system/haproxy.service.d/massive-deploy.conf": "restart haproxy",
+    "echo 192.0.2.1 elsewhere >>/etc/hosts": "~ /etc/hosts (content)",
+    "sed -i s/15s/16s/ /etc/prometheus/prometheus.yml; echo >>/etc/prometheus/prometheus.yml": "reload prometheus",
+    "systemctl stop app.socket app.service": "start app.socket",
+    "rm /etc/systemd/journald.conf.d/massive-deploy.conf": "restart systemd-journald",
+    "chmod -x /usr/local/bin/manage": "~ /usr/local/bin/manage (mode)",
+    "rm /var/lib/massive-deploy/stamps/redis.redis-server": "restart redis-server",
+    "rm -r /etc/prometheus/rules": "+ /etc/prometheus/rules/hosts.yml (missing)",
+    "echo '# x' >>/etc/haproxy/haproxy.cfg": "~ /etc/haproxy/haproxy.cfg",
+    "rm /etc/apt/apt.conf.d/90massive-deploy": "+ /etc/apt/apt.conf.d/90massive-deploy (missing)",
+}
+
+
+def test_every_drift_is_found_by_plan_and_healed_by_up(killed: Stack) -> None:
+    for drift in DRIFTS:
+        killed.on("all-1", drift, code=None)
+    shown = killed.command("plan", str(killed.folder), code=2).stdout
+    assert [needle for needle in DRIFTS.values() if needle not in shown] == []
+    killed.up()
+    killed.command("plan", str(killed.folder))
+    killed.command("verify", str(killed.folder))

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from massive_deploy.age_keys import Recipients, identity_file, open_sealed, own_key, require_identity, seal
-from massive_deploy.errors import MassiveDeployError
+from massive_deploy.errors import MassiveDeployError, Refused
 
 __all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with", "write_private"]
 
@@ -22,6 +22,8 @@ LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
 # Values become parts of URLs, connection strings and configuration files: what needs quoting in none of them.
 _VALUE = re.compile(r"[A-Za-z0-9_.~-]+")
+# Values other people issued: kept as they are, and never made up.
+GIVEN = "app/env/"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -36,9 +38,15 @@ def problem_with(name: str, value: str) -> str:
         return "a name is lower-case words joined by /, such as redis/password"
     if not value:
         return "the value is empty"
+    if name.startswith(GIVEN):
+        return "" if value.isprintable() else "a value is one line without control characters"
     if not _VALUE.fullmatch(value):
         return "a value has letters, digits and -_.~ only, because it becomes part of URLs"
     return ""
+
+
+class MissingSecret(MassiveDeployError):
+    """A value that only the user can give is not there yet."""
 
 
 class Secrets:
@@ -55,8 +63,16 @@ class Secrets:
         self._changed = False
 
     def __call__(self, name: str) -> str:
-        """The secret of that name, generated if there is none yet (kept by `save`)."""
+        """The secret of that name, generated if there is none yet (kept by `save`).
+
+        Raises:
+            MissingSecret: the value is one that only the user can give.
+        """
         values = self._read()
+        if name not in values and name.startswith(GIVEN):
+            folder = self.file.parent
+            fix = f"massive-deploy secrets edit {folder} (or first: secrets init), and add the line {name}: VALUE"
+            raise MissingSecret(f"{self.file} has no value for {name}", fix)
         if name not in values:
             values[name] = generate()
             self._changed = True
@@ -82,7 +98,15 @@ class Secrets:
             self._changed |= kept.pop(name, None) is not None
 
     def rotate(self, names: Iterable[str]) -> None:
-        """A new generated value for each of these; kept by `save`."""
+        """A new generated value for each of these; kept by `save`.
+
+        Raises:
+            Refused: one of them was issued by others, and a made-up value would not work.
+        """
+        names = list(names)
+        if given := [name for name in names if name.startswith(GIVEN)]:
+            what = f"{', '.join(given)}: only who issued it can give a new value"
+            raise Refused(what, f"massive-deploy secrets edit {self.file.parent}")
         self.update({name: generate() for name in names})
 
     def admit(self, key: str) -> bool:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from massive_deploy.cli.app import app
 from massive_deploy.errors import InvalidInput, MassiveDeployError, Refused
-from massive_deploy.secrets import Secrets
+from massive_deploy.secrets import MissingSecret, Secrets
 from massive_deploy.secrets_edit import edit, parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +92,18 @@ def test_files_are_private_and_nothing_is_left_in_the_clear(folder: Path, tmp_pa
     assert saved.encode() not in content
     assert value.encode() not in content
     assert b"redis/password" not in content
+
+
+def test_a_value_that_others_issue_is_never_made_up(folder: Path) -> None:
+    secrets = Secrets(folder)
+    with pytest.raises(MissingSecret) as missing:
+        secrets("app/env/stripe_key")
+    assert f"secrets edit {folder}" in missing.value.fix
+    secrets.update({"app/env/stripe_key": "smtp://me:p%40ss@mail.example/?tls=1"})
+    secrets.save()
+    assert Secrets(folder)("app/env/stripe_key") == "smtp://me:p%40ss@mail.example/?tls=1"
+    with pytest.raises(Refused):
+        Secrets(folder).rotate(["app/env/stripe_key"])
 
 
 def test_a_failed_write_keeps_the_old_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

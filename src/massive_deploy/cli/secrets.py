@@ -51,14 +51,22 @@ def init(inventory: InventoryPath) -> None:
     from massive_deploy import age_keys
     from massive_deploy.inventory import open_inventory
     from massive_deploy.operate.prepare import prepare
+    from massive_deploy.secrets import MissingSecret, Secrets
 
     opened = open_inventory(inventory)
     if age_keys.require_identity():
         _say(f"wrote {age_keys.identity_file()}: this user's private key; keep a copy in a safe place")
-    secrets = prepare(opened).secrets
+    missing = ""
+    try:
+        secrets = prepare(opened).secrets
+    except MissingSecret as error:
+        secrets, missing = Secrets(opened.folder), f"{error.what}; next: {error.fix}"
+        secrets("app/secret-key")
     changed = secrets.save()
     count = len(secrets.values())
     _say(f"{'wrote' if changed else 'nothing to add to'} {secrets.file}: {count} secrets")
+    if missing:
+        _say(missing)
     if changed:
         _say(f"next: keep {secrets.file.name} and {secrets.recipients.file.name} in version control")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from massive_deploy.errors import InvalidInput, Problem
 
@@ -47,7 +47,8 @@ def load(path: Path, roles: Mapping[str, type[Strict]], project: Path | None = N
     secret = {problem.where for problem in found}
     stack = _stack(data, document, project, found)
     try:
-        full = model.model_validate_json(json.dumps(_over(stack.defaults if stack else {}, data)))
+        given = _over(stack.defaults if stack else {}, data)
+        full = model.model_validate_json(json.dumps(_with_sections(model, given)))
     except ValidationError as error:
         others = [problem for problem in problems(error, document, model) if problem.where not in secret]
         raise InvalidInput(_ordered(found + others)) from error
@@ -84,6 +85,20 @@ def _over(defaults: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any
     for key, value in defaults.items():
         if isinstance(value, dict) and isinstance(own := data.get(key), dict):
             result[key] = _over(value, own)
+    return result
+
+
+def _with_sections(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with an empty mapping for each section that is not there.
+
+    Its default is the same, but would have pydantic build the section's model once more by itself.
+    """
+    result = dict(data)
+    for name, info in model.model_fields.items():
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, Strict) and not (info.is_required() and name not in data):
+            value = result.setdefault(name, {})
+            result[name] = _with_sections(inner, value) if isinstance(value, dict) else value
     return result
 
 

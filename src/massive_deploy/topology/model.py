@@ -85,7 +85,7 @@ class App(Strict):
     """Django settings module."""
     wsgi: DottedName | None = None
     """WSGI module; its `application` is served. Default: the settings' package + `.wsgi`."""
-    overlay: bool = Field(default=True, json_schema_extra={"talk": "Use Django database routing"})
+    overlay: bool = True
     """Run with a settings module that adds the stack's databases, caches and hosts on top of the project's own."""
     environment: dict[EnvName, Line] = Field(default_factory=dict)
     """Extra environment variables of the project. No secrets: this file is kept in git."""

@@ -7,7 +7,6 @@ import shlex
 
 from massive_deploy import environment
 from massive_deploy.desired import DRAIN, Desired, File, Gate, Rolling, Task, Unit, Validator
-from massive_deploy.paths import cache_dir
 from massive_deploy.view import HostView
 
 from .sizes import worker_processes, workers
@@ -16,7 +15,7 @@ NGINX = "/etc/nginx/nginx.conf"
 SITE = "/etc/nginx/conf.d/app.conf"
 DROP_IN = "/etc/systemd/system/nginx.service.d/massive-deploy.conf"
 GUNICORN = "/etc/massive-deploy/gunicorn.conf.py"
-SCRIPTS = "/usr/local/lib/massive-deploy"
+SCRIPTS = environment.SCRIPTS
 UNITS = "/etc/systemd/system"
 
 
@@ -85,7 +84,7 @@ def _tasks(view: HostView) -> tuple[Task, ...]:
     release = view.release.id
     builder = view.running("app")[0].name == view.host.name
     # The role `release` leaves it there once it is built.
-    packed = cache_dir() / "releases" / view.layout.name / f"{release}.tar.gz"
+    packed = environment.packed_release(view, release)
     ship = Task(
         f"release {release} shipped",
         observe=f"[ -e /srv/app/releases/{release}/.complete ] && echo shipped || true",

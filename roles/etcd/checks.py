@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from massive_deploy.verify.steady import stay_up
 from massive_deploy.view import HostView
 
 from .settings import CLIENT, METRICS, PEER
@@ -11,10 +12,7 @@ from .settings import CLIENT, METRICS, PEER
 
 def check_etcd_stays_up(host: Any, view: HostView) -> None:  # noqa: ARG001
     """etcd is running, starts at boot and has not restarted meanwhile"""
-    before = host.check_output("systemctl show -p NRestarts,MainPID etcd; sleep 2")
-    assert host.service("etcd").is_running
-    assert host.service("etcd").is_enabled
-    assert host.check_output("systemctl show -p NRestarts,MainPID etcd") == before
+    stay_up(host, "etcd")
 
 
 def check_etcd_listens_where_it_should(host: Any, view: HostView) -> None:

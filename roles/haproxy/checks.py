@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from massive_deploy.verify.steady import stay_up
 from massive_deploy.view import HostView
 
 from .desired import CONFIG, ways
@@ -12,10 +13,7 @@ from .settings import METRICS
 
 def check_haproxy_stays_up(host: Any, view: HostView) -> None:  # noqa: ARG001
     """HAProxy is running, starts at boot and has not restarted meanwhile"""
-    before = host.check_output("systemctl show -p NRestarts,MainPID haproxy; sleep 2")
-    assert host.service("haproxy").is_running
-    assert host.service("haproxy").is_enabled
-    assert host.check_output("systemctl show -p NRestarts,MainPID haproxy") == before
+    stay_up(host, "haproxy")
 
 
 def check_haproxy_configuration_is_valid(host: Any, view: HostView) -> None:  # noqa: ARG001

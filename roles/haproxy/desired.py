@@ -50,9 +50,9 @@ def _config(view: HostView) -> str:
         ways=ways(view.layout),
         lag=view.topology.reads.max_lag,
         metrics=METRICS,
-        sql=_port(view, "postgresql", "sql"),
-        rest=_port(view, "postgresql", "rest"),
-        redis=[(host, _port(view, "redis", "data")) for host in view.running("redis")],
+        sql=view.layout.port("postgresql", "sql"),
+        rest=view.layout.port("postgresql", "rest"),
+        redis=[(host, view.layout.port("redis", "data")) for host in view.running("redis")],
     )
 
 
@@ -66,7 +66,3 @@ def _leaders(view: HostView) -> Gate:
         f'seen=$({ask}) && for name in {up}; do printf "%s\\n" "$seen" | grep -qF "{line}" || exit 1; done',
         60,
     )
-
-
-def _port(view: HostView, role: str, name: str) -> int:
-    return next(port.number for port in view.layout.ports[role] if port.name == name)

@@ -18,7 +18,7 @@ WAIT = 90
 
 def ask(host: Any, view: HostView, path: str, name: str = "prometheus") -> Any:
     """What the API at that path answers."""
-    port = next(port.number for port in view.layout.ports[view.role] if port.name == name)
+    port = view.layout.port(view.role, name)
     answer: Any = json.loads(host.check_output(f"curl -sf 'http://{view.host.address}:{port}{path}'"))
     return answer
 

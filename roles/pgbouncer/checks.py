@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from massive_deploy.topology.layout import Alias
+from massive_deploy.verify.steady import stay_up
 from massive_deploy.view import HostView
 
 from .capacity import pool_size
@@ -15,12 +16,7 @@ from .settings import METRICS, PORT, SOCKETS
 
 def check_pgbouncer_stays_up(host: Any, view: HostView) -> None:  # noqa: ARG001
     """pgbouncer and its exporter are running, start at boot and have not restarted meanwhile"""
-    units = "pgbouncer prometheus-pgbouncer-exporter"
-    before = host.check_output(f"systemctl show -p NRestarts,MainPID {units}; sleep 2")
-    for unit in units.split():
-        assert host.service(unit).is_running
-        assert host.service(unit).is_enabled
-    assert host.check_output(f"systemctl show -p NRestarts,MainPID {units}") == before
+    stay_up(host, "pgbouncer", "prometheus-pgbouncer-exporter")
 
 
 def check_pgbouncer_listens_on_the_loopback(host: Any, view: HostView) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from massive_deploy.verify.steady import stay_up
 from massive_deploy.view import HostView
 
 from .access import rules
@@ -15,12 +16,7 @@ from .sql import PSQL, sql_roles
 
 def check_postgresql_stays_up(host: Any, view: HostView) -> None:  # noqa: ARG001
     """Patroni and the exporter are running, start at boot and have not restarted meanwhile"""
-    units = "patroni prometheus-postgres-exporter"
-    before = host.check_output(f"systemctl show -p NRestarts,MainPID {units}; sleep 2")
-    for unit in units.split():
-        assert host.service(unit).is_running
-        assert host.service(unit).is_enabled
-    assert host.check_output(f"systemctl show -p NRestarts,MainPID {units}") == before
+    stay_up(host, "patroni", "prometheus-postgres-exporter")
 
 
 def check_postgresql_is_the_only_cluster(host: Any, view: HostView) -> None:  # noqa: ARG001

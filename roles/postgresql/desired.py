@@ -56,7 +56,7 @@ def desired(view: HostView) -> Desired:
 def _config(view: HostView) -> str:
     return view.render(
         "config.yml.j2",
-        etcd=[f"{host.address}:{_port(view, 'etcd', 'client')}" for host in view.running("etcd")],
+        etcd=[f"{host.address}:{view.layout.port('etcd', 'client')}" for host in view.running("etcd")],
         dynamic=dynamic(view),
         parameters=of_this_host(view),
         rules=rules(view),
@@ -68,7 +68,3 @@ def _config(view: HostView) -> str:
         replication_role=REPLICATION_ROLE,
         rewind_role=REWIND_ROLE,
     )
-
-
-def _port(view: HostView, role: str, name: str) -> int:
-    return next(port.number for port in view.layout.ports[role] if port.name == name)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from massive_deploy import environment
 from massive_deploy.desired import Desired, Directory, File, Task
-from massive_deploy.paths import cache_dir
 from massive_deploy.view import HostView, Release
 
-SCRIPTS = "/usr/local/lib/massive-deploy"
+SCRIPTS = environment.SCRIPTS
 PACKED = "/srv/app/packed"
 MIGRATED = "/var/lib/massive-deploy/migrated"
 
@@ -31,11 +30,6 @@ def desired(view: HostView) -> Desired:
         files=(*environment.files(view), *_scripts(view)),
         tasks=_tasks(view, view.release) if building and view.release is not None else (),
     )
-
-
-def packed_at_controller(view: HostView, release: Release) -> Path:
-    """Where the built release waits to be shipped to the other app hosts."""
-    return cache_dir() / "releases" / view.layout.name / f"{release.id}.tar.gz"
 
 
 def _scripts(view: HostView) -> tuple[File, ...]:
@@ -77,7 +71,7 @@ def _pack(view: HostView, release: Release) -> Task:
         want="packed",
         run=f"{SCRIPTS}/pack-release {release.id}",
         before_units=True,
-        fetch=(archive, packed_at_controller(view, release)),
+        fetch=(archive, environment.packed_release(view, release.id)),
     )
 
 

@@ -30,6 +30,11 @@ def terminal(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
 
 
+def print_change(out: Console, line: str, mark: str) -> None:
+    """A line of a plan or diff: green where its mark says that something comes (+), red where it goes (-)."""
+    out.print(line, style={"+": "green", "-": "red"}.get(mark), markup=False)
+
+
 class RunLog:
     """One file per run under the user's state folder, 0600. Standard input of steps is never written to it."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 from massive_deploy.desired import Directory, File, User
+from massive_deploy.paths import cache_dir
 from massive_deploy.topology.layout import Alias
 from massive_deploy.view import HostView
 
@@ -16,6 +18,7 @@ OVERLAY = ("massive_stack.py", "massive_settings.py", "massive_wsgi.py")
 POOLER_SOCKET = "/run/postgresql"
 POOLER_PORT = 6432
 REDIS = "127.0.0.1:6379"
+SCRIPTS = "/usr/local/lib/massive-deploy"
 MEDIA = "/srv/app/media"
 
 
@@ -129,3 +132,8 @@ def drain_seconds(view: HostView) -> int:
         return 0
     interval: int = view.settings_of("varnish").probe_interval
     return 2 + math.ceil(2 * interval / 1000)
+
+
+def packed_release(view: HostView, release: str) -> Path:
+    """Where a built release waits at the controller to be shipped to the other app hosts."""
+    return cache_dir() / "releases" / view.layout.name / f"{release}.tar.gz"

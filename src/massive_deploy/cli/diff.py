@@ -21,12 +21,11 @@ def diff(
 
     Exit codes: 0 the same, 2 different.
     """
-    from massive_deploy.console import terminal
+    from massive_deploy.console import print_change, terminal
     from massive_deploy.operate.compare import compare
 
     out, different = terminal(), False
     for line in compare(inventory, old, new):
         different = True
-        style = "green" if line.startswith("+") else "red" if line.startswith("-") else None
-        out.print(line, style=style, markup=False)
+        print_change(out, line, line[:1])
     raise typer.Exit(Exit.CHANGES if different else Exit.DONE)

@@ -15,9 +15,9 @@ def explain(
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all settings.")] = False,
 ) -> None:
     """Show a setting's description, type, default and range, and what of the talk it comes from."""
-    from massive_deploy.roles import catalogue
+    from massive_deploy.roles import settings as settings_of_roles
 
-    settings = {name: role.Settings for name, role in catalogue().items()}
+    settings = settings_of_roles()
     if markdown:
         from massive_deploy.topology.reference import reference
 

@@ -81,8 +81,8 @@ def _hosts(groups: list[str]) -> list[dict[str, str]]:
 def _write_schema(folder: Path) -> None:
     import json
 
-    from massive_deploy.roles import catalogue
+    from massive_deploy.roles import settings as settings_of_roles
     from massive_deploy.topology.schema import schema as json_schema
 
-    text = json.dumps(json_schema({name: role.Settings for name, role in catalogue().items()}), indent=2)
+    text = json.dumps(json_schema(settings_of_roles()), indent=2)
     (folder / "topology.schema.json").write_text(text + "\n", encoding="utf-8")

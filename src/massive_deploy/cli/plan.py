@@ -25,7 +25,7 @@ def plan(
 
     Exit codes: 0 nothing to do, 2 changes pending.
     """
-    from massive_deploy.console import terminal
+    from massive_deploy.console import print_change, terminal
     from massive_deploy.engine import report, saved
     from massive_deploy.engine.markdown import markdown as as_markdown
     from massive_deploy.inventory import open_inventory
@@ -44,9 +44,7 @@ def plan(
         for line in leaving(opened):
             shown.print(line, style="yellow", markup=False)
         for line in report.lines(found):
-            text = line.strip()
-            style = "green" if text.startswith("+") else "red" if text.startswith("-") else None
-            shown.print(line, style=style, markup=False)
+            print_change(shown, line, line.strip()[:1])
     if out is not None:
         saved.save(found, selection, inventory, out)
     raise typer.Exit(Exit.CHANGES if found.changes else Exit.DONE)

@@ -7,7 +7,7 @@ from massive_deploy.cli.common import echo_json
 
 def schema() -> None:
     """Print the JSON schema of topology.yaml, roles included, for completion in editors."""
-    from massive_deploy.roles import catalogue
+    from massive_deploy.roles import settings
     from massive_deploy.topology.schema import schema as json_schema
 
-    echo_json(json_schema({name: role.Settings for name, role in catalogue().items()}))
+    echo_json(json_schema(settings()))

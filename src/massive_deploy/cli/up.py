@@ -43,7 +43,7 @@ def up(
     selection = kept.selection if kept is not None else select(opened, hosts, roles)
     reporter = Reporter(RunLog(opened.name, "up"))
     try:
-        outcome = bring_up(inventory, reporter, Wish(selection, expected, split(lose), lock_wait, reason))
+        outcome = bring_up(inventory, opened, reporter, Wish(selection, expected, split(lose), lock_wait, reason))
     finally:
         reporter.say(f"log: {reporter.log.path}")
     _ending(reporter, outcome)

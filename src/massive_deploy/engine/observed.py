@@ -30,12 +30,10 @@ class UnitState:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Size and system of a host."""
+    """Size of a host."""
 
     cpus: int = 0
     memory_mb: int = 0
-    system: str = ""
-    kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

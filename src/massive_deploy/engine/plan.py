@@ -104,10 +104,6 @@ class Plan:
         """Whether `up` has nothing to do."""
         return not self.changes and all(role.empty for host in self.hosts for role in host.roles)
 
-    def of(self, host: str, role: str) -> RolePlan | None:
-        """The plan of one role on one host, None when it does not run there."""
-        return next((r for h in self.hosts if h.host == host for r in h.roles if r.role == role), None)
-
 
 def make(desired: Mapping[str, Mapping[str, Desired]], observed: Mapping[str, Observed]) -> Plan:
     """Compare what each host should hold (host → role → Desired) with what its probe saw."""

@@ -15,6 +15,8 @@ from massive_deploy.engine.observed import Entry, Facts, Observed, UnitState
 STATE = "/var/lib/massive-deploy"
 STAMPS = f"{STATE}/stamps"
 MANAGED = f"{STATE}/managed"
+# Prints the units a host has been given to run, as `up` recorded them there.
+MANAGED_UNITS = f"sed -n 's/^unit //p' {MANAGED}/* 2>/dev/null | sort -u"
 UNIT_FIELDS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts")
 
 _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory", "symbolic link": "link"}
@@ -34,8 +36,6 @@ memory() {  # in MiB: what the machine has, or less where a control group limits
     done
 }
 printf 'fact\tmemory\t%s\n' "$(memory | sort -n | head -n 1)"
-printf 'fact\tsystem\t%s\n' "$(. /etc/os-release; echo "$PRETTY_NAME")"
-printf 'fact\tkernel\t%s\n' "$(uname -r)"
 [ -z "$(dpkg --audit 2>/dev/null)" ] || printf 'dpkg-broken\n'
 """
 
@@ -193,12 +193,7 @@ class _Parser:
         entries = {
             path: Entry(e.kind, e.mode, e.owner, e.group, self.shas.get(path, "")) for path, e in self.entries.items()
         }
-        facts = Facts(
-            cpus=int(self.facts.get("cpus", 0)),
-            memory_mb=int(self.facts.get("memory", 0)),
-            system=self.facts.get("system", ""),
-            kernel=self.facts.get("kernel", ""),
-        )
+        facts = Facts(cpus=int(self.facts.get("cpus", 0)), memory_mb=int(self.facts.get("memory", 0)))
         return Observed(
             facts=facts,
             entries=entries,

@@ -19,7 +19,6 @@ from gevent import monkey
 
 monkey.patch_all(ssl=False)  # SSH needs no ssl, and it may be imported already
 
-import gevent  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 from pyinfra.api.command import FileDownloadCommand, FileUploadCommand, StringCommand  # noqa: E402
 from pyinfra.api.config import Config  # noqa: E402
@@ -234,8 +233,3 @@ def connected(reach: Mapping[str, Ssh]) -> Iterator[tuple[Fleet, Mapping[str, st
         yield fleet, fleet.connect()
     finally:
         fleet.close()
-
-
-def sleep(seconds: float) -> None:
-    """Let other hosts' work go on meanwhile."""
-    gevent.sleep(seconds)

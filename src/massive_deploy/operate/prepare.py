@@ -16,6 +16,7 @@ from massive_deploy.view import Release
 
 if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
+    from massive_deploy.topology.layout import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,14 @@ def _masked(name: str) -> str:
     return f"({name})"
 
 
+def machine(host: Host) -> Machine:
+    """The machine a host stands on."""
+    return Machine(host.name, host.address, host.memory_mb, host.cpus)
+
+
 def machines(inventory: Inventory) -> list[Machine]:
     """The machines the layout stands on."""
-    return [Machine(h.name, h.address, h.memory_mb, h.cpus) for h in inventory.layout.hosts]
+    return [machine(host) for host in inventory.layout.hosts]
 
 
 def target(inventory: Inventory) -> Target:

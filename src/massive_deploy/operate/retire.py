@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from massive_deploy.engine.lock import locked
-from massive_deploy.engine.probe import MANAGED
+from massive_deploy.engine.probe import MANAGED_UNITS
 from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError, Refused
-from massive_deploy.operate.prepare import target
-from massive_deploy.targets import Machine, Say
+from massive_deploy.operate.prepare import machine, target
+from massive_deploy.targets import Say
 from massive_deploy.topology.placement import FILE, save_placement, without
 
 if TYPE_CHECKING:
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from massive_deploy.topology.layout import Host
 
 STOP = f"""
-units=$(sed -n 's/^unit //p' {MANAGED}/* 2>/dev/null | sort -u)
+units=$({MANAGED_UNITS})
 [ -z "$units" ] || systemctl disable --quiet --now $units
 """
-PATRONI = 8008
 
 
 def retire(inventory: Inventory, name: str, confirm: str, say: Say) -> None:
@@ -62,24 +61,24 @@ def _confirmed(inventory: Inventory, host: Host, confirm: str) -> None:
 def _stop(inventory: Inventory, host: Host, say: Say) -> None:
     from massive_deploy.engine.transport import connected
 
-    machine = Machine(host.name, host.address, host.memory_mb, host.cpus)
-    reach = target(inventory).reach([machine])
+    reach = target(inventory).reach([machine(host)])
     with connected(reach) as (fleet, unreachable):
         if unreachable:
             hint = f"bring {host.name} back, or remove its line from {inventory.folder / FILE} by hand"
             raise HostsFailed([HostFailure(host.name, "connect", "ssh", unreachable[host.name], hint)])
         with locked(fleet, [host.name], f"retire {host.name}", inventory=str(inventory.folder)):
-            _refuse_leader(fleet, host)
+            _refuse_leader(inventory, fleet, host)
             output = fleet.run(host.name, STOP, timeout=120)
             if not output.ok:
                 raise HostsFailed([HostFailure(host.name, "retire", "stop services", output.cause)])
     say(f"{host.name}: its services are stopped and disabled")
 
 
-def _refuse_leader(fleet: Fleet, host: Host) -> None:
+def _refuse_leader(inventory: Inventory, fleet: Fleet, host: Host) -> None:
     if host.cluster is None:
         return
-    output = fleet.run(host.name, f"curl -s --max-time 5 http://{host.address}:{PATRONI}/patroni")
+    rest = inventory.layout.port("postgresql", "rest")
+    output = fleet.run(host.name, f"curl -s --max-time 5 http://{host.address}:{rest}/patroni")
     try:
         role = json.loads(output.stdout).get("role", "")
     except ValueError:

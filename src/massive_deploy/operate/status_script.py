@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from massive_deploy.engine.probe import MANAGED_UNITS
 from massive_deploy.topology.layout import Layout
 
 MARK = "@@ "
 PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
 MACHINE = "cut -d' ' -f1 /proc/uptime; cut -d' ' -f1 /proc/loadavg; grep -E '^Mem(Total|Available):' /proc/meminfo"
-
-# What a host has been given to run, as `up` recorded it there.
-MANAGED = "sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* 2>/dev/null | sort -u"
 
 # Both answers come from one moment: first the server's own position, then its replicas as it sees them.
 SQL = """
@@ -27,13 +25,13 @@ SELECT 'replica', application_name, extract(epoch FROM replay_lag) FROM pg_stat_
 
 def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> str:
     """Shell text whose output `status_parse.parse` reads, about these units (default: all managed ones)."""
-    names = f"$({MANAGED})" if watched is None else shlex.join(watched)
+    names = f"$({MANAGED_UNITS})" if watched is None else shlex.join(watched)
     parts = {"machine": MACHINE, "units": f"systemctl show --no-pager --property={PROPERTIES} -- {names}"}
     roles = layout.roles_of(host)
     if "app" in roles:
         parts["release"] = "readlink /srv/app/current"
     if "postgresql" in roles:
-        rest = next((port.number for port in layout.ports["postgresql"] if port.name == "rest"), 8008)
+        rest = layout.port("postgresql", "rest")
         address = layout.host(host).address
         # From the file system's root: psql, no longer root, may not be allowed to stay in root's home.
         psql = f"runuser -u postgres -- psql -XAtq -F '|' -d postgres -c {shlex.quote(SQL)}"

@@ -23,7 +23,6 @@ from massive_deploy.operate.guards import leaving, refuse_loss
 from massive_deploy.operate.journal import Run
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
-from massive_deploy.render import Rendered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,22 +65,23 @@ def make_plan(inventory: Inventory, wish: Wish, *, keep: bool = False) -> Plan:
         prepared.secrets.save()
     with session(inventory, selection.hosts or None) as opened:
         observed = read(opened, prepared.rendered)
-        return narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
+        return _plan(prepared, observed, selection)
 
 
-def _seen(prepared: Prepared, observed: Mapping[str, Observed]) -> Rendered:
-    return {host: roles for host, roles in prepared.rendered.items() if host in observed}
+def _plan(prepared: Prepared, observed: Mapping[str, Observed], selection: Selection) -> Plan:
+    """The chosen part of the plan; hosts that were not asked are left out."""
+    asked = {host: roles for host, roles in prepared.rendered.items() if host in observed}
+    return narrow(planning.make(asked, observed), selection, prepared.rendered)
 
 
-def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
-    """Bring the inventory (or the chosen part) up to its topology.
+def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
+    """Bring the inventory (or the chosen part) up to its topology; it is read anew from `path` once sizes were seen.
 
     Raises:
         HostsFailed, Locked, InvalidInput, MassiveDeployError: see each; what ran before keeps running.
     """
     start = time.monotonic()
     selection = wish.selection
-    inventory = open_inventory(path)
     run = Run("up", inventory.folder, reporter.log.path, wish.reason)
     refuse_loss(inventory, wish.lose)
     for line in leaving(inventory):
@@ -100,7 +100,7 @@ def up(path: Path, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
         opened.fleet.run_all(dict.fromkeys(opened.reach, CLEAN), timeout=LONGEST)
         observed: Mapping[str, Observed] = read(opened, prepared.rendered)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
-        todo = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
+        todo = _plan(prepared, observed, selection)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))
         if wish.expected and fingerprint(todo) != wish.expected:
@@ -139,8 +139,7 @@ def _with_next(error: HostsFailed, inventory: Inventory) -> HostsFailed:
 
 
 def _look_again(opened: Session, prepared: Prepared, selection: Selection) -> None:
-    observed = read(opened, prepared.rendered)
-    left = narrow(planning.make(_seen(prepared, observed), observed), selection, prepared.rendered)
+    left = _plan(prepared, read(opened, prepared.rendered), selection)
     if left.changes:
         shown = "\n".join(report.lines(left))
         raise MassiveDeployError(

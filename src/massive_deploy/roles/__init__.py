@@ -76,6 +76,11 @@ def folder(name: str) -> Path:
     return Path(str(module.__file__)).parent
 
 
+def settings() -> Mapping[str, type[Strict]]:
+    """Each role's settings model, by the role's name."""
+    return {name: role.Settings for name, role in catalogue().items()}
+
+
 def catalogue() -> Mapping[str, Role]:
     """All roles by name."""
     return {name: load(name) for name in names()}

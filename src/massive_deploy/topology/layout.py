@@ -112,6 +112,13 @@ class Layout:
         """Roles of one host, in no particular order."""
         return tuple(role for role, hosts in self.roles.items() if host in hosts)
 
+    def port(self, role: str, name: str) -> int:
+        """Number of a role's port; KeyError when it serves none of that name."""
+        for port in self.ports[role]:
+            if port.name == name:
+                return port.number
+        raise KeyError(f"{role}.{name}")
+
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """The PostgreSQL clusters in order of their number."""

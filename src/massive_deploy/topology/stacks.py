@@ -60,13 +60,6 @@ class Stack(Strict):
             raise ValueError(f"quorum names groups that do not exist: {', '.join(unknown)}")
         return self
 
-    def group_of(self, part: str) -> str:
-        """The group whose hosts play the part; LookupError when none does."""
-        for name, group in self.hosts.items():
-            if part in group.parts:
-                return name
-        raise LookupError(part)
-
     def size(self, group: str, topology: Topology) -> int:
         """How many hosts the group has for this topology."""
         count = self.hosts[group].count

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 
-from massive_deploy.desired import Desired, Directory, File, Gate, Rolling, Task, Unit
+from massive_deploy.desired import Desired, Directory, File, Gate, Guard, Rolling, Task, Unit
+from massive_deploy.topology.layout import Host
 from massive_deploy.view import HostView
 
 from .settings import CLIENT, DATA, METRICS, PEER
 
 CONFIG = "/etc/default/etcd"
 DROP_IN = "/etc/systemd/system/etcd.service.d/massive-deploy.conf"
+BEGINNING = "/var/lib/massive-deploy/etcd-beginning"
 LOCAL = f"http://127.0.0.1:{CLIENT}"
 
 
@@ -19,23 +21,57 @@ def desired(view: HostView) -> Desired:
     return Desired(
         packages=("etcd-server", "etcd-client", "curl"),
         directories=(Directory(DATA, 0o700, "etcd", "etcd"),),
-        files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2"))),
+        files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2", beginning=BEGINNING))),
         units=(Unit("etcd", restart_on=(CONFIG,)),),
-        tasks=(_passwords(view),),
+        tasks=(_beginning(view), _passwords(view)),
+        guards=(_same_member(view),),
         rolling=Rolling(percent=1),
         gates=(Gate("etcd has a leader", f'curl -fsS --max-time 3 {LOCAL}/health | grep -q \'"health":"true"\'', 60),),
     )
 
 
 def _config(view: HostView) -> str:
-    members = ",".join(f"{host.name}=http://{host.address}:{PEER}" for host in view.running("etcd"))
+    members = ",".join(f"{host.name}={_peer(host)}" for host in view.running("etcd"))
     return view.render("etcd.j2", members=members, data=DATA, client=CLIENT, peer=PEER, metrics=METRICS)
+
+
+def _same_member(view: HostView) -> Guard:
+    """A member keeps its name and address for life: the others know it by them."""
+    observe = f"""
+[ -e {DATA}/member ] || exit 0
+value() {{ sed -n "s/^$1=//p" {CONFIG} 2>/dev/null | tr -d '"'; }}
+name=$(value ETCD_NAME); url=$(value ETCD_INITIAL_ADVERTISE_PEER_URLS)
+[ "$name $url" = {shlex.quote(f"{view.host.name} {_peer(view.host)}")} ] || [ -z "$name" ] ||
+  echo "member $name of etcd, known to the others as $url"
+"""
+    instead = "put names and addresses back: a member of etcd is replaced by leaving it out of the topology"
+    return Guard("another member of etcd", observe, instead)
+
+
+def _peer(host: Host) -> str:
+    return f"http://{host.address}:{PEER}"
+
+
+def _beginning(view: HostView) -> Task:
+    """A member that was added to a running cluster joins it; otherwise all members found a new one together."""
+    others = [f"http://{host.address}:{CLIENT}" for host in view.running("etcd") if host.name != view.host.name]
+    asked = f"ETCDCTL_API=3 etcdctl --endpoints={shlex.quote(','.join(others))} --command-timeout=5s member list"
+    expected = f"{asked} 2>/dev/null | grep ', unstarted, ' | grep -qF {shlex.quote(_peer(view.host))}"
+    joins = expected if others else "false"
+    return Task(
+        name="whether etcd founds or joins",
+        observe="if systemctl --quiet is-active etcd; then echo decided\n"
+        f"elif [ -e {BEGINNING} ] && ! {{ {joins}; }}; then echo decided; fi",
+        want="decided",
+        run=view.render("beginning.sh.j2", joins=joins, data=DATA, beginning=BEGINNING),
+        before_units=True,
+    )
 
 
 def _passwords(view: HostView) -> Task:
     """Whoever reaches the port still needs a password: without one, anybody could name another leader."""
     first = view.running("etcd")[0].name == view.host.name
-    run = view.render("passwords.sh.j2", endpoint=LOCAL, prefix=f"/massive/{view.layout.name}/")
+    run = view.render("passwords.sh.j2", endpoint=LOCAL, prefix="/massive/")
     request = shlex.quote('{"key":"AA=="}')
     return Task(
         name="etcd asks for a password",

@@ -10,7 +10,7 @@ from massive_deploy.view import HostView
 
 from .access import rules
 from .dynamic import dynamic
-from .settings import CONFIG, DATA, METRICS, REST, SQL
+from .settings import CONFIG, METRICS, REST, SQL
 from .sql import PSQL, sql_roles
 
 
@@ -75,7 +75,7 @@ def check_postgresql_has_checksums(host: Any, view: HostView) -> None:  # noqa: 
 
 def check_postgresql_lets_in_only_the_layout(host: Any, view: HostView) -> None:
     """pg_hba.conf holds the layout's edges and nothing else, without errors"""
-    lines = host.check_output(f"cat {DATA}/pg_hba.conf").splitlines()
+    lines = host.check_output(f"cat {view.settings.data}/pg_hba.conf").splitlines()
     assert [line for line in lines if line.strip() and not line.startswith("#")] == rules(view)
     assert _ask(host, "SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == "0"
 

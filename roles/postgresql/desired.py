@@ -8,7 +8,8 @@ from massive_deploy.view import HostView
 from . import patroni, sql
 from .access import identities, rules
 from .dynamic import dynamic, of_this_host
-from .settings import CONFIG, DATA, HOME, METRICS, REPLICATION_ROLE, REST, REWIND_ROLE, SOCKETS, SQL, VERSION
+from .guards import guards
+from .settings import CONFIG, HOME, METRICS, REPLICATION_ROLE, REST, REWIND_ROLE, SOCKETS, SQL, VERSION
 
 _DROP_IN = "/etc/systemd/system/patroni.service.d/massive-deploy.conf"
 _EXPORTER = "/etc/default/prometheus-postgres-exporter"
@@ -27,7 +28,7 @@ def desired(view: HostView) -> Desired:
             "prometheus-postgres-exporter",
             "curl",
         ),
-        directories=(Directory(HOME, 0o755, "postgres", "postgres"),),
+        directories=tuple(Directory(path, 0o755, "postgres", "postgres") for path in sorted({HOME, _parent(view)})),
         files=(
             File(CONFIG, _config(view), 0o600, "postgres", "postgres", secret=True),
             File(_DROP_IN, view.render("patroni.service.conf.j2")),
@@ -49,8 +50,14 @@ def desired(view: HostView) -> Desired:
             patroni.live_configuration(view, dynamic(view)),
             *sql.tasks(view),
         ),
+        guards=guards(view),
         gates=(patroni.in_place(view),),
     )
+
+
+def _parent(view: HostView) -> str:
+    data: str = view.settings.data
+    return data.rpartition("/")[0]
 
 
 def _config(view: HostView) -> str:
@@ -61,7 +68,6 @@ def _config(view: HostView) -> str:
         parameters=of_this_host(view),
         rules=rules(view),
         identities=identities(),
-        data=DATA,
         sql=SQL,
         rest=REST,
         version=VERSION,

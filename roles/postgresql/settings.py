@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from massive_deploy.topology.model import Strict
+from massive_deploy.topology.model import AbsolutePath, Strict
 from massive_deploy.topology.units import Megabytes
 
 SQL = 5432
@@ -22,10 +22,21 @@ REPLICATION_ROLE = "massive_replication"
 REWIND_ROLE = "massive_rewind"
 MONITOR_ROLE = "massive_monitor"
 
+Locale = Annotated[str, Field(pattern=r"^(C\.UTF-8|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$")]
+
 
 class Settings(Strict):
     """Sizes and habits of every cluster; who leads and how failover goes is under `failover`."""
 
+    version: Literal[17] = 17
+    """Major version of PostgreSQL: the one Debian 13 ships."""
+    data: AbsolutePath = DATA
+    """Data directory of each node. Its parent folder is given to the user postgres."""
+    locale: Locale = "C.UTF-8"
+    """Collation of new clusters, fixed at their birth: C.UTF-8 (fast, no upgrade changes it) or an ICU language
+    (`de-DE`)."""
+    checksums: bool = True
+    """Data checksums of new clusters, fixed at their birth."""
     max_connections: int = Field(default=200, ge=20, le=5000)
     """Server connections of each node. The poolers' pools are derived from it."""
     reserved_connections: int = Field(default=15, ge=5, le=100)

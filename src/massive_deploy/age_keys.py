@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from massive_deploy.errors import InvalidInput, MassiveDeployError, Problem, Refused
+from massive_deploy.errors import InvalidInput, MassiveDeployError, Problem, Refused, Unusable
 from massive_deploy.paths import config_dir
 
 _HEADER = "# age keys that open secrets.age, one per line\n"
@@ -51,7 +51,7 @@ def open_sealed(path: Path, mend: str) -> bytes:
         mend: what to do when the file is damaged.
 
     Raises:
-        MassiveDeployError: it was not encrypted for this identity, or it is damaged.
+        Unusable: it was not encrypted for this identity, or it is damaged.
     """
     import pyrage
 
@@ -60,9 +60,9 @@ def open_sealed(path: Path, mend: str) -> bytes:
         return bytes(pyrage.decrypt(path.read_bytes(), [identity]))
     except pyrage.DecryptError as error:
         if "No matching keys" not in str(error):
-            raise MassiveDeployError(f"{path} is damaged: {error}", mend) from error
+            raise Unusable(f"{path} is damaged: {error}", mend) from error
         add = f"massive-deploy secrets recipients add {path.parent} {identity.to_public()}"
-        raise MassiveDeployError(
+        raise Unusable(
             f"{path} is not encrypted for the key in {identity_file()}",
             f"ask a colleague whose key is in recipients.txt to run: {add}",
         ) from error
@@ -76,14 +76,14 @@ def _identity() -> Any:  # pyrage ships no types
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise MassiveDeployError(f"cannot read the age identity {path}: {type(error).__name__}", hint) from error
+        raise Unusable(f"cannot read the age identity {path}: {type(error).__name__}", hint) from error
     for line in lines:
         if line.startswith("AGE-SECRET-KEY-"):
             try:
                 return pyrage.x25519.Identity.from_str(line.strip())
             except pyrage.IdentityError:
-                raise MassiveDeployError(f"the age private key in {path} is damaged", hint) from None
-    raise MassiveDeployError(f"no age private key in {path}", hint)
+                raise Unusable(f"the age private key in {path} is damaged", hint) from None
+    raise Unusable(f"no age private key in {path}", hint)
 
 
 def _check(key: str) -> str:

@@ -117,6 +117,22 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """Something on a host that this role would endanger: read before anything is touched, and a reason to refuse.
+
+    `observe` (as in Task) prints one line for each thing that would be lost, nothing when there is none. `instead` is
+    what to do about it. `word` is what the user types after `--lose` to go on all the same; without one the answer is
+    always no. `set_aside` then runs as root, before the plan is made: it moves what is in the way and deletes nothing.
+    """
+
+    name: str
+    observe: str
+    instead: str
+    word: str = ""
+    set_aside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A shell command that must succeed within `seconds` after the role changed something on the host."""
 
@@ -153,6 +169,7 @@ class Desired:
     units: tuple[Unit, ...] = ()
     tasks: tuple[Task, ...] = ()
     gates: tuple[Gate, ...] = field(default=())
+    guards: tuple[Guard, ...] = ()
     rolling: Rolling | None = None
 
     def matching(self, paths: Iterable[str]) -> tuple[File, ...]:

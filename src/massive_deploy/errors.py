@@ -47,6 +47,12 @@ class Locked(MassiveDeployError):
     code = Exit.LOCKED
 
 
+class Unusable(MassiveDeployError):
+    """A file the inventory needs (its secrets, a key) is missing, damaged or not for this user. No host was touched."""
+
+    code = Exit.INVALID
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a file the user wrote. Line and column count from 1; 0 means the whole file."""

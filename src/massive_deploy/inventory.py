@@ -25,7 +25,7 @@ TOPOLOGY = "topology.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One opened inventory. `placement` is what would be recorded; `settings` are the roles' own."""
+    """One opened inventory; `settings` are its roles'. `placement` is what would be recorded, `recorded` what is."""
 
     folder: Path
     name: str
@@ -34,6 +34,7 @@ class Inventory:
     stack: Stack
     layout: Layout
     placement: Placement
+    recorded: Placement | None
     sums: tuple[Sum, ...]
     roles: Mapping[str, Role]
     warnings: tuple[Problem, ...] = ()
@@ -65,6 +66,7 @@ def open_inventory(path: Path, project: Path | None = None) -> Inventory:
         stack=loaded.stack,
         layout=layout,
         placement=placement,
+        recorded=recorded,
         sums=totals,
         roles=roles,
         warnings=loaded.warnings,
@@ -89,8 +91,8 @@ def find_project(folder: Path) -> Path | None:
 
 def _file(path: Path) -> Path:
     file = path / TOPOLOGY if path.is_dir() else path
-    if file.is_file():
-        return file
+    if file.is_file() or file.is_symlink() or (file != path and file.is_dir()):
+        return file  # reading it says what is wrong with it
     folder = path if path.is_dir() else path.parent
     around = {
         entry.parent.name

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from massive_deploy.age_keys import Recipients, identity_file, open_sealed, own_key, require_identity, seal
-from massive_deploy.errors import MassiveDeployError, Refused
+from massive_deploy.errors import MassiveDeployError, Refused, Unusable
 
 __all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with", "write_private"]
 
@@ -45,7 +45,7 @@ def problem_with(name: str, value: str) -> str:
     return ""
 
 
-class MissingSecret(MassiveDeployError):
+class MissingSecret(Unusable):
     """A value that only the user can give is not there yet."""
 
 
@@ -144,7 +144,7 @@ class Secrets:
 
     def _decrypt(self) -> dict[str, str]:
         if not identity_file().exists():
-            raise MassiveDeployError(
+            raise Unusable(
                 f"{self.file} is encrypted and this machine has no age identity at {identity_file()}",
                 "set MASSIVE_DEPLOY_IDENTITY to the file with a private key named in recipients.txt; "
                 f"or make one with: massive-deploy secrets init {self.file.parent}",
@@ -153,9 +153,9 @@ class Secrets:
         try:
             opened = json.loads(open_sealed(self.file, damaged))
         except ValueError:
-            raise MassiveDeployError(f"{self.file} is damaged: no JSON inside", damaged) from None
+            raise Unusable(f"{self.file} is damaged: no JSON inside", damaged) from None
         if not isinstance(opened, dict):
-            raise MassiveDeployError(f"{self.file} is damaged: no names inside", damaged)
+            raise Unusable(f"{self.file} is damaged: no names inside", damaged)
         return {str(name): str(value) for name, value in opened.items()}
 
     @staticmethod

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from massive_deploy.cli.app import app
-from massive_deploy.errors import InvalidInput, MassiveDeployError, Refused
+from massive_deploy.errors import Exit, InvalidInput, MassiveDeployError, Refused, Unusable
 from massive_deploy.secrets import MissingSecret, Secrets
 from massive_deploy.secrets_edit import edit, parse
 
@@ -127,7 +127,7 @@ def test_two_recipients_can_open_it_until_one_is_removed(
     secrets = sealed(folder, redis__password="x1")
     with monkeypatch.context() as patch:
         theirs = other_identity(tmp_path, patch)
-        with pytest.raises(MassiveDeployError, match="not encrypted for") as refused:
+        with pytest.raises(Unusable, match="not encrypted for") as refused:
             Secrets(folder).values()
         assert f"secrets recipients add {folder} {theirs}" in refused.value.fix
     assert secrets.admit(theirs)
@@ -163,9 +163,10 @@ def test_errors_say_what_where_and_next(folder: Path, tmp_path: Path, monkeypatc
     whole = (folder / "secrets.age").read_bytes()
     for damage in (b"", whole[:40], whole[:-3], b"junk" * 50):
         (folder / "secrets.age").write_bytes(damage)
-        with pytest.raises(MassiveDeployError, match=r"secrets\.age is damaged") as damaged:
+        with pytest.raises(Unusable, match=r"secrets\.age is damaged") as damaged:
             Secrets(folder).values()
         assert "git checkout" in damaged.value.fix
+        assert damaged.value.code == Exit.INVALID
     (folder / "secrets.age").write_bytes(whole)
     (folder / "recipients.txt").write_text("# ours\nage1nonsense\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"recipients\.txt:2:1: no age public key"):

@@ -49,16 +49,12 @@ def status(
 
 
 def _ask(opened: Inventory, live: Session) -> Status:
-    from massive_deploy.operate.status import HostStatus, combine
-    from massive_deploy.operate.status_parse import parse
+    from massive_deploy.operate.status import collect
     from massive_deploy.operate.status_script import script
 
     scripts = {host: script(opened.layout, host) for host in live.reach}
     outputs = live.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=20)
-    told = [
-        parse(host, output.stdout) if output.stdout else HostStatus(host, output.cause)
-        for host, output in outputs.items()
-    ]
-    told += [HostStatus(host, why) for host, why in live.unreachable.items()]
-    told += [HostStatus(host, "no such machine yet") for host in live.missing]
-    return combine(opened.layout, told)
+    answers = {host: output.stdout for host, output in outputs.items() if output.stdout}
+    silent = {host: output.cause for host, output in outputs.items() if not output.stdout}
+    silent |= {**live.unreachable} | dict.fromkeys(live.missing, "no such machine yet")
+    return collect(opened.layout, answers, silent)

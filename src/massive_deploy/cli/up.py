@@ -50,10 +50,10 @@ def up(
 
 
 def _ending(reporter: Reporter, outcome: Outcome) -> None:
+    from massive_deploy.operate.status import urls
+
     layout, folder = outcome.inventory.layout, outcome.inventory.folder
     reporter.say(f"{layout.name} is up: {outcome.operations} operations in {outcome.seconds:.0f} s")
-    for host in layout.running("nginx"):
-        reporter.say(f"  site         http://{host.address}/")
-    for host in layout.running("monitoring"):
-        reporter.say(f"  monitoring   http://{host.address}:9090/")
-    reporter.say(f"  next         massive-deploy status {folder}; massive-deploy verify {folder}")
+    for what, url in urls(layout).items():
+        reporter.say(f"  {what:24} {url}")
+    reporter.say(f"  {'next':24} massive-deploy status {folder}; massive-deploy verify {folder}")

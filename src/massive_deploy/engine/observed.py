@@ -51,3 +51,4 @@ class Observed:
     stamps: Mapping[str, str] = field(default_factory=dict)
     managed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tasks: Mapping[str, str] = field(default_factory=dict)
+    guards: Mapping[str, str] = field(default_factory=dict)

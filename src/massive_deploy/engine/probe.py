@@ -104,10 +104,11 @@ def _state() -> list[str]:
 
 def _tasks(desired: Mapping[str, Desired]) -> list[str]:
     return [
-        f"printf 'task\\t%s\\t' {shlex.quote(f'{role}/{task.name}')}; "
-        f"timeout 10 sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null | base64 -w0; echo"
+        f"printf '{kind}\\t%s\\t' {shlex.quote(f'{role}/{one.name}')}; "
+        f"timeout 10 sh -c {shlex.quote(one.observe)} 2>/dev/null </dev/null | base64 -w0; echo"
         for role, wanted in desired.items()
-        for task in wanted.tasks
+        for kind, listed in (("task", wanted.tasks), ("guard", wanted.guards))
+        for one in listed
     ]
 
 
@@ -142,6 +143,7 @@ class _Parser:
         self.stamps: dict[str, str] = {}
         self.managed: dict[str, list[str]] = {}
         self.tasks: dict[str, str] = {}
+        self.guards: dict[str, str] = {}
         self.broken = False
 
     def on_fact(self, name: str, value: str) -> None:
@@ -175,6 +177,9 @@ class _Parser:
     def on_task(self, key: str, encoded: str) -> None:
         self.tasks[key] = _decode(encoded).strip()
 
+    def on_guard(self, key: str, encoded: str) -> None:
+        self.guards[key] = _decode(encoded).strip()
+
     def units_block(self, lines: Iterable[str], names: list[str]) -> None:
         blocks: list[dict[str, str]] = [{}]
         for line in lines:
@@ -205,4 +210,5 @@ class _Parser:
             stamps=self.stamps,
             managed={role: tuple(paths) for role, paths in self.managed.items()},
             tasks=self.tasks,
+            guards=self.guards,
         )

@@ -1,51 +1,90 @@
-"""What `up` refuses: edits that would take data away. Nothing is touched when a guard says no."""
+"""What `plan` and `up` refuse: edits that would take data away. Nothing is touched when a guard says no."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from massive_deploy.errors import Refused
-from massive_deploy.topology.placement import FILE, load_placement
 
 if TYPE_CHECKING:
+    from massive_deploy.desired import Guard
+    from massive_deploy.engine.narrow import Selection
+    from massive_deploy.engine.observed import Observed
     from massive_deploy.inventory import Inventory
+    from massive_deploy.render import Rendered
     from massive_deploy.topology.layout import Host
 
+Holdings = Callable[["Inventory", Iterable["Host"]], Mapping[str, str]]
 
-def refuse_loss(inventory: Inventory, lose: Collection[str] = ()) -> None:
-    """Refuse a topology that leaves out database hosts (unless each is named in `lose`) or moves members of etcd.
+
+def refuse_loss(inventory: Inventory, lose: Collection[str] = (), look: Holdings = lambda _, __: {}) -> None:
+    """Refuse a topology that renames the inventory, drops database hosts (unless each is named in `lose`), or changes
+    more than one member of etcd. `look` says what hosts hold, for the table.
 
     Raises:
         Refused: names each host and what is on it.
     """
+    _refuse_rename(inventory, lose)
     holding = [host for host in inventory.layout.leaving if host.cluster is not None and host.name not in lose]
     if holding:
-        table = "\n".join(f"    {line}" for line in map(_what_it_holds, holding))
+        seen = look(inventory, holding)
+        table = "\n".join(f"    {_what_it_holds(host)}{seen.get(host.name, '')}" for host in holding)
         names = ",".join(host.name for host in holding)
         raise Refused(
             f"the topology no longer has a place for hosts with data:\n{table}",
             f"put `replicas` and `shards` back, or: massive-deploy up {inventory.folder} --lose {names}",
         )
-    _refuse_moved_quorum(inventory)
+    _refuse_moved_quorum(inventory, lose)
 
 
 def _what_it_holds(host: Host) -> str:
     return f"{host.name} ({host.address}): a copy of database cluster {host.cluster}"
 
 
-def _refuse_moved_quorum(inventory: Inventory) -> None:
-    recorded = load_placement(inventory.folder / FILE)
-    if recorded is None:
+def _refuse_rename(inventory: Inventory, lose: Collection[str]) -> None:
+    recorded = inventory.recorded
+    if recorded is None or recorded.name in {None, inventory.name}:
         return
-    before = {name for name, host in recorded.hosts.items() if "quorum" in host.parts}
-    now = {host.name for host in inventory.layout.hosts if "quorum" in host.parts}
-    if before and before != now:
+    if recorded.target == "ssh" and recorded.name in lose:
+        return
+    clusters = sorted({host.cluster for host in recorded.hosts.values() if host.cluster is not None})
+    held = ", ".join(f"{recorded.name}-{number}" for number in clusters)
+    what = f"this inventory was set up as {recorded.name}; under another name its database clusters ({held}) are lost"
+    put_back = f"put `name: {recorded.name}` back"
+    if recorded.target == "docker":
         raise Refused(
-            f"this edit would change etcd's members from {', '.join(sorted(before))} to {', '.join(sorted(now))}, "
-            "and with them the memory of who leads each database cluster",
-            "keep those hosts in the topology; to change them, make a new inventory and restore into it",
+            f"{what}, and its machines would be made anew", f"{put_back}; or destroy it under that name first"
         )
+    raise Refused(what, f"{put_back}, or: massive-deploy up {inventory.folder} --lose {recorded.name}")
+
+
+def _refuse_moved_quorum(inventory: Inventory, lose: Collection[str]) -> None:
+    move = quorum_move(inventory)
+    if move is None:
+        return
+    left, joined = move
+    told = (
+        f"this edit would change etcd's members, the memory of who leads each database cluster: "
+        f"{', '.join(sorted(left)) or 'none'} would leave, {', '.join(sorted(joined)) or 'none'} would join"
+    )
+    if len(left) != 1 or len(joined) != 1:
+        raise Refused(told, "change one member at a time: keep the others in the topology")
+    if not left <= set(lose):
+        words = ",".join(sorted(left | set(lose)))
+        raise Refused(
+            told,
+            f"keep it there; or, while the others are healthy: massive-deploy up {inventory.folder} --lose {words}",
+        )
+
+
+def quorum_move(inventory: Inventory) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Names of etcd's members that (leave, join) with this topology; None when all stay or none is recorded."""
+    if inventory.recorded is None:
+        return None
+    before = frozenset(name for name, host in inventory.recorded.hosts.items() if "quorum" in host.parts)
+    now = frozenset(host.name for host in inventory.layout.hosts if "quorum" in host.parts)
+    return (before - now, now - before) if before and before != now else None
 
 
 def leaving(inventory: Inventory) -> Iterator[str]:
@@ -55,3 +94,43 @@ def leaving(inventory: Inventory) -> Iterator[str]:
             f"{host.name} ({host.address}) is no longer in the topology and still runs; "
             f"take it out with: massive-deploy retire {inventory.folder} {host.name}"
         )
+
+
+def refuse_endangered(
+    inventory: Inventory,
+    rendered: Rendered,
+    observed: Mapping[str, Observed],
+    lose: Collection[str],
+    selection: Selection,
+) -> None:
+    """Refuse when a role's guard found something on a host that was not given up by name.
+
+    Raises:
+        Refused: a table of host and what is there, and for each guard what to do instead.
+    """
+    found = [
+        (host, guard, seen)
+        for host, guard, seen in endangered(rendered, observed, selection)
+        if not guard.word or guard.word not in lose
+    ]
+    if not found:
+        return
+    table = "\n".join(f"    {host}: {line}" for host, _, seen in found for line in seen.splitlines())
+    instead = "; ".join(dict.fromkeys(guard.instead for _, guard, _ in found))
+    if all(guard.word for _, guard, _ in found):
+        words = ",".join(sorted({*(guard.word for _, guard, _ in found), *lose}))
+        instead += f"; or: massive-deploy up {inventory.folder} --lose {words}"
+    raise Refused(f"this would endanger what is there:\n{table}", instead)
+
+
+def endangered(
+    rendered: Rendered, observed: Mapping[str, Observed], selection: Selection
+) -> Iterator[tuple[str, Guard, str]]:
+    """(host, guard, what it found) for every guard of the chosen roles that found something."""
+    for host, roles in rendered.items():
+        for role, wanted in roles.items():
+            if host not in observed or (selection.roles and role not in selection.roles):
+                continue
+            for guard in wanted.guards:
+                if seen := observed[host].guards.get(f"{role}/{guard.name}", ""):
+                    yield host, guard, seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from massive_deploy.operate.status_database import Cluster, Database, PatroniMember, clusters
@@ -89,18 +89,10 @@ def urls(layout: Layout) -> dict[str, str]:
     return found
 
 
-def collect(run: Callable[[str, str], str], layout: Layout) -> Status:
-    """Asks the hosts one after another: `run(host, shell)` returns standard output, and raises OSError when it cannot.
-
-    To ask them side by side, call `script` and `parse` (status_script, status_parse) yourself, then `combine`.
-    """
+def collect(layout: Layout, answers: Mapping[str, str], silent: Mapping[str, str]) -> Status:
+    """From what each host printed when it was asked (`status_script.script`), and why others said nothing."""
     from massive_deploy.operate.status_parse import parse
-    from massive_deploy.operate.status_script import script
 
-    told = []
-    for host in layout.hosts:
-        try:
-            told.append(parse(host.name, run(host.name, script(layout, host.name))))
-        except OSError as error:
-            told.append(HostStatus(host.name, str(error) or type(error).__name__))
+    told = [parse(host, answer) for host, answer in answers.items()]
+    told += [HostStatus(host, why) for host, why in silent.items()]
     return combine(layout, told)

@@ -19,10 +19,14 @@ from massive_deploy.engine.plan import Plan
 from massive_deploy.engine.saved import fingerprint
 from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
-from massive_deploy.operate.guards import leaving, refuse_loss
+from massive_deploy.operate.giving_up import set_aside
+from massive_deploy.operate.guards import leaving, refuse_endangered, refuse_loss
+from massive_deploy.operate.hand_over import hand_over
+from massive_deploy.operate.holdings import look
 from massive_deploy.operate.journal import Run
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
+from massive_deploy.operate.quorum import replace_member
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,13 +62,14 @@ class Outcome:
 def make_plan(inventory: Inventory, wish: Wish, *, keep: bool = False) -> Plan:
     """What `up` would do. Changes nothing, unless `keep` records generated secrets so that the plan can be repeated."""
     selection = wish.selection
-    refuse_loss(inventory, wish.lose)
+    refuse_loss(inventory, wish.lose, look)
     prepared = prepare(inventory)
     if keep:
         save(inventory)
         prepared.secrets.save()
     with session(inventory, selection.hosts or None) as opened:
         observed = read(opened, prepared.rendered)
+        refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
         return _plan(prepared, observed, selection)
 
 
@@ -83,10 +88,11 @@ def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()
     start = time.monotonic()
     selection = wish.selection
     run = Run("up", inventory.folder, reporter.log.path, wish.reason)
-    refuse_loss(inventory, wish.lose)
+    refuse_loss(inventory, wish.lose, look)
     for line in leaving(inventory):
         reporter.say(line)
     prepared = prepare(inventory)
+    replace_member(prepared, reporter.say, wish.lock_wait)
     save(inventory)
     prepared.secrets.save()
     wanted = [m for m in machines(inventory) if not selection.hosts or m.name in selection.hosts]
@@ -100,6 +106,10 @@ def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()
         opened.fleet.run_all(dict.fromkeys(opened.reach, CLEAN), timeout=LONGEST)
         observed: Mapping[str, Observed] = read(opened, prepared.rendered)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
+        refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
+        hand_over(opened, prepared, reporter.say)
+        if set_aside(opened, prepared, observed, selection, reporter.say):
+            observed = read(opened, prepared.rendered)
         todo = _plan(prepared, observed, selection)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))

@@ -19,6 +19,7 @@ ENV_NAME = r"^[A-Z_][A-Z0-9_]*$"
 LINE = r"^[^\x00-\x1f\x7f]*$"
 WORD = r"^[^\x00-\x20\x7f-][^\x00-\x1f\x7f]*$"
 RELATIVE = rf"^({_STEP}|\.)(/{_STEP})*/?$"
+ABSOLUTE = rf"^(/{_STEP})+$"
 GIT_REF = r"^[A-Za-z0-9_][A-Za-z0-9_./+@-]*$"
 DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?$"
 IMAGE = r"^[a-z0-9][A-Za-z0-9_.:/@-]*$"
@@ -37,6 +38,7 @@ WORDS: dict[str, str] = {
     LINE: "one line of text without control characters",
     WORD: "one line of text that does not begin with a dash or a space",
     RELATIVE: "a path inside the source, without '..' and without a slash at the start",
+    ABSOLUTE: "an absolute path, without '..' and without a slash at the end",
     GIT_REF: "a git branch, tag or commit",
     DEBIAN_PACKAGE: "a Debian package name such as libpq5",
     IMAGE: "a container image such as debian:trixie",

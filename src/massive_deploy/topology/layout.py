@@ -128,6 +128,11 @@ class Layout:
         )
 
     @property
+    def namespace(self) -> str:
+        """Where Patroni keeps this inventory's clusters in etcd; below it a folder for each cluster, by name."""
+        return f"/massive/{self.name}/"
+
+    @property
     def database(self) -> str:
         """Name of the project's database, the same in every cluster."""
         return (self.topology.app.name or self.name).replace("-", "_")

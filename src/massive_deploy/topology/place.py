@@ -71,7 +71,7 @@ def place(
         calls={name: tuple(role.CALLS) for name, role in wanted.items() if running[name]},
         leaving=tuple(_host(name, host) for name, host in left.items()),
     )
-    return layout, Placement(target=topology.target, hosts=kept | left)
+    return layout, Placement(target=topology.target, name=topology.name, hosts=kept | left)
 
 
 def _filled(topology: Topology, stack: Stack, before: Placement) -> dict[str, dict[str, Placed]]:
@@ -147,6 +147,7 @@ def _moved(topology: Topology, stack: Stack, before: Placement) -> list[Problem]
         what = f"machines are recorded for target '{before.target}', the topology says '{topology.target}'"
         return [Problem(FILE, 0, 0, "target", what, "use a new inventory for the other target")]
     found = []
+    renamed = before.name not in {None, topology.name}
     network = subnet(topology).removesuffix("0/24")
     for name, host in before.hosts.items():
         given = topology.hosts.get(name)
@@ -158,7 +159,7 @@ def _moved(topology: Topology, stack: Stack, before: Placement) -> list[Problem]
         elif given is not None and given.group not in {None, host.group}:
             what = f"runs in group '{host.group}', the topology says '{given.group}': running hosts do not move"
             found.append(Problem(FILE, 0, 0, name, what, f"set `group: {host.group}`, or use another machine"))
-        elif topology.target == "docker" and not host.address.startswith(network):
+        elif topology.target == "docker" and not renamed and not host.address.startswith(network):
             what = f"has {host.address}, which is not in {network}0/24"
             found.append(Problem(FILE, 0, 0, name, what, "set `docker: subnet:` back, or destroy the machines first"))
     return found

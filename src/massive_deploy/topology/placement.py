@@ -48,6 +48,8 @@ class Placement(Strict):
 
     target: Literal["docker", "ssh"]
     """Where the machines come from."""
+    name: Name | None = None
+    """The inventory's name when it was placed; it is in the names of machines and of database clusters."""
     hosts: dict[HostName, Placed] = Field(default_factory=dict)
     """Hosts by name."""
 
@@ -69,7 +71,9 @@ def load_placement(path: Path) -> Placement | None:
 
 def dumped(placement: Placement) -> str:
     """The file's text: one host a line, the same for equal placements."""
-    lines = [f"{_HEAD}target: {placement.target}", "hosts:" if placement.hosts else "hosts: {}"]
+    lines = [f"{_HEAD}target: {placement.target}"]
+    lines += [f"name: {_flow(placement.name)}"] if placement.name is not None else []
+    lines.append("hosts:" if placement.hosts else "hosts: {}")
     for name, host in placement.hosts.items():
         values = host.model_dump(exclude_none=True)
         inner = ", ".join(f"{key}: {_flow(value)}" for key, value in values.items())

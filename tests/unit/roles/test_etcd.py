@@ -42,7 +42,7 @@ def test_one_member_sets_the_passwords_and_the_others_wait() -> None:
 
 
 def test_patroni_may_write_below_its_own_prefix_only() -> None:
-    assert "--prefix=true readwrite /massive/trial/\n" in task(desired("etcd", "db-1"), TASK).run
+    assert "--prefix=true readwrite /massive/\n" in task(desired("etcd", "db-1"), TASK).run
 
 
 def test_no_password_can_be_seen() -> None:

@@ -82,3 +82,14 @@ def test_opening_needs_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["is a folder", "leads back to itself"])
+def test_what_is_no_file_in_the_topologys_place_is_named(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "topology.yaml"
+    if kind == "is a folder":
+        place.mkdir()
+    else:
+        place.symlink_to("topology.yaml")
+    with pytest.raises(InvalidInput, match=kind):
+        open_inventory(tmp_path)

@@ -50,7 +50,7 @@ def test_none_is_recorded_yet(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_with_the_place(tmp_path: Path) -> None:
     path = tmp_path / "placement.yaml"
     path.write_text(dumped(placed()[1]).replace("address: 10", "address: x", 1), encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"placement.yaml:5:\d+: hosts.edge-1.address: must be an IPv4 address"):
+    with pytest.raises(InvalidInput, match=r"placement.yaml:6:\d+: hosts.edge-1.address: must be an IPv4 address"):
         load_placement(path)
 
 

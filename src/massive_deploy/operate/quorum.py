@@ -1,0 +1,63 @@
+"""One member of etcd is replaced while the others run: the old one is removed, the new one is announced."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from massive_deploy.engine.lock import locked
+from massive_deploy.errors import HostFailure, HostsFailed
+from massive_deploy.operate.guards import quorum_move
+from massive_deploy.operate.observe import session
+
+if TYPE_CHECKING:
+    from massive_deploy.operate.prepare import Prepared
+    from massive_deploy.targets import Say
+
+# Adding comes last: until the new member runs, both others are needed.
+REPLACE = r"""
+set -eu
+IFS= read -r ETCDCTL_PASSWORD
+export ETCDCTL_PASSWORD ETCDCTL_USER=root ETCDCTL_API=3
+ctl() { etcdctl --endpoints="$endpoints" "$@"; }
+for endpoint in $(echo "$endpoints" | tr , ' '); do
+  etcdctl --endpoints="$endpoint" endpoint health >/dev/null 2>&1 || { echo "$endpoint is not healthy" >&2; exit 1; }
+done
+id=$(ctl member list | awk -F ', ' -v name="$left" '$3 == name {print $1}')
+[ -z "$id" ] || ctl member remove "$id" >/dev/null
+ctl member list | grep -qF "$peer" || ctl member add "$joined" --peer-urls="$peer" >/dev/null
+"""
+
+
+def replace_member(prepared: Prepared, say: Say, lock_wait: float = 0) -> None:
+    """Does nothing when the members stay; running it again is safe. Call before the new placement is recorded.
+
+    Raises:
+        Locked: another run works on the staying members.
+        HostsFailed: a staying member is not healthy, or etcd refused; its message is the cause.
+    """
+    inventory = prepared.inventory
+    move = quorum_move(inventory)
+    if move is None:
+        return
+    (left,), (joined,) = move
+    layout = inventory.layout
+    staying = [host for host in layout.running("etcd") if host.name != joined]
+    client, peer = layout.port("etcd", "client"), layout.port("etcd", "peer")
+    words = {
+        "left": left,
+        "joined": joined,
+        "peer": f"http://{layout.host(joined).address}:{peer}",
+        "endpoints": ",".join(f"http://{host.address}:{client}" for host in staying),
+    }
+    given = "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items())
+    why = f"replace etcd's member {left} by {joined}"
+    with (
+        session(inventory, [host.name for host in staying]) as opened,
+        locked(opened.fleet, opened.reach, why, lock_wait, say, str(inventory.folder)),
+    ):
+        password = f"{prepared.secrets('etcd/root')}\n"
+        output = opened.fleet.run(staying[0].name, given + REPLACE, stdin=password, timeout=60)
+    if not output.ok:
+        raise HostsFailed([HostFailure(staying[0].name, "etcd", f"replace {left} by {joined}", output.cause)])
+    say(f"etcd: {left} is no longer a member, {joined} will join")

@@ -39,6 +39,16 @@ print(json.dumps(pick(json.load(sys.stdin), json.loads(sys.argv[1])), sort_keys=
 """
 
 
+# 409: another member has just sent the same; whether it is there is seen afterwards.
+_SEND = """
+code=$(curl -sS --max-time 20 --output /dev/null --write-out '%{http_code}' --config -)
+case $code in
+  2?? | 409) ;;
+  *) echo "Patroni answered $code" >&2; exit 1 ;;
+esac
+"""
+
+
 def _get(view: HostView, path: str) -> str:
     return f"curl -fsS --max-time 4 http://{view.host.address}:{REST}/{path} 2>/dev/null"
 
@@ -108,7 +118,7 @@ def live_configuration(view: HostView, wanted: Mapping[str, Any]) -> Task:
         name="Patroni's live configuration",
         observe=f"{_get(view, 'config')} | {pick} 2>/dev/null || :",
         want=canonical(wanted),
-        run="curl -fsS --max-time 20 --output /dev/null --config -",
+        run=_SEND,
         stdin=patch + "\n",
         settle=10,
     )

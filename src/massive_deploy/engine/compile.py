@@ -37,20 +37,25 @@ quietly $get --no-install-recommends install "$@" 2>/dev/null ||
   { quietly $get update && quietly $get --no-install-recommends install "$@"; }
 """
 
+# Restarts and process ids must stay the same for a second: a service that fails at once is restarted over and over.
 SETTLED = r"""
 settled() {
   i=0; calm=0; last=
-  while [ $i -lt 60 ]; do
-    state=$(systemctl show -p ActiveState,NRestarts,MainPID,Type --value -- "$1" | tr '\n' ' ')
+  while [ $i -lt 120 ]; do
+    state=$(systemctl show -p ActiveState,NRestarts,MainPID,Type --value -- "$@" | tr '\n' ' ')
     case "$state" in
       *inactive*|*failed*|*activating*|*deactivating*) calm=0 ;;
       *) if [ "$state" = "$last" ]; then calm=$((calm + 1)); else calm=0; fi ;;
     esac
     [ $calm -lt 4 ] || return 0
-    last=$state; i=$((i + 1)); sleep 0.5
+    last=$state; i=$((i + 1)); sleep 0.25
   done
-  echo "$1 does not stay up: $state" >&2
-  journalctl -u "$1" -n 25 --no-pager -o cat >&2 || true
+  for unit in "$@"; do
+    systemctl is-active --quiet -- "$unit" && [ $# -gt 1 ] && continue
+    echo "$unit does not stay up: $(systemctl show -p ActiveState,NRestarts --value -- "$unit" | tr '\n' ' ')" >&2
+    journalctl -u "$unit" -n 25 --no-pager -o cat >&2 || true
+  done
+  echo "not all stay up: $*" >&2
   return 1
 }
 """
@@ -134,14 +139,17 @@ def _unit_step(role: str, changes: Sequence[UnitChange]) -> Step | None:
         return None
     lines = ["set -eu", SETTLED, f"install -d -m 0700 {STATE} {STAMPS}", "systemctl daemon-reload"]
     for change in changes:
-        lines += _unit(role, change)
+        lines += _unit(change)
+    running = [change for change in changes if change.unit.running]
+    if running:
+        lines.append(f"settled {shlex.join(change.unit.name for change in running)}")
+    lines += [_stamp(role, change) for change in changes]
     names = ", ".join(f"{'+'.join(change.verbs)} {change.unit.name}" for change in changes)
     return Step(role, names, "\n".join(lines), timeout=300)
 
 
-def _unit(role: str, change: UnitChange) -> list[str]:
+def _unit(change: UnitChange) -> list[str]:
     name = shlex.quote(change.unit.name)
-    stamp = shlex.quote(f"{STAMPS}/{role}.{change.unit.name}")
     lines: list[str] = []
     for verb in change.verbs:
         match verb:
@@ -157,10 +165,14 @@ def _unit(role: str, change: UnitChange) -> list[str]:
                 lines.append(f"systemctl reset-failed {name} 2>/dev/null || true; systemctl restart {name}")
             case "reload":
                 lines.append(f"systemctl reload-or-restart {name}")
+    return lines
+
+
+def _stamp(role: str, change: UnitChange) -> str:
+    stamp = shlex.quote(f"{STAMPS}/{role}.{change.unit.name}")
     if not change.unit.running:
-        return [*lines, f"rm -f {stamp}"]
-    stamps = shlex.quote(f"{change.restart_stamp} {change.reload_stamp}")
-    return [*lines, f"settled {name}", f"echo {stamps} >{stamp}"]
+        return f"rm -f {stamp}"
+    return f"echo {shlex.quote(f'{change.restart_stamp} {change.reload_stamp}')} >{stamp}"
 
 
 def _gate_step(role: str, gate: Gate) -> Step:

@@ -15,7 +15,7 @@ from tempfile import gettempdir
 
 from bench import shell
 from bench.playbook import Playbook, install
-from bench.process import Failed
+from bench.process import Failed, end_orderly
 from bench.report import Goal, Report, rotated
 from bench.stack import ROOT, Stack, fresh, leftovers, serves
 from massive_deploy.paths import cache_dir
@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument("--noop", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--twelve", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
+    end_orderly()
     report = Report("First run, and nothing to do")
     try:
         measure(arguments, report)

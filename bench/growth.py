@@ -16,7 +16,7 @@ from tempfile import gettempdir
 
 from bench.first_run import playbook
 from bench.playbook import Playbook
-from bench.process import Failed
+from bench.process import Failed, end_orderly
 from bench.report import Goal, Report
 from bench.stack import ROOT, Stack, fresh, leftovers
 
@@ -139,16 +139,22 @@ def goals(report: Report, sizes: Sequence[int]) -> list[Goal]:
     return found
 
 
+def numbers(text: str) -> list[int]:
+    """Comma separated; the empty text is no number."""
+    return [int(word) for word in text.split(",") if word]
+
+
 def main() -> int:
     """Exit codes: 0 every goal met, 1 some missed, 2 the benchmark itself failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument("--hosts", type=lambda text: [int(size) for size in text.split(",")], default=[6, 12, 50, 100])
+    parser.add_argument("--hosts", type=numbers, default=[6, 12, 50, 100])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--name", default="md-bench-growth", help="name of the inventory, its containers and network")
     parser.add_argument("--scratch", type=Path, default=Path(gettempdir()) / "massive-deploy-bench-growth")
     parser.add_argument("--json", type=Path, default=Path("bench-growth.json"))
-    parser.add_argument("--ansible", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--ansible", type=numbers, default=[12, 50], help="at which sizes to run Ansible, too")
     arguments = parser.parse_args()
+    end_orderly()
     sizes = sorted(arguments.hosts)
     report = Report("Growth")
     try:
@@ -158,7 +164,7 @@ def main() -> int:
             with fresh(scratch, arguments.name, project) as stack:
                 for hosts in sizes:
                     print(f"{hosts} hosts", flush=True)  # noqa: T201
-                    measure(stack, hosts, ansible if arguments.ansible else None, report, arguments.repeats)
+                    measure(stack, hosts, ansible if hosts in arguments.ansible else None, report, arguments.repeats)
     except Failed as error:
         print(f"failed: {error}", file=sys.stderr)  # noqa: T201
         report.note("failed", str(error)[:500])

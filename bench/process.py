@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+LIMIT_S = 3600
 
 
 class Failed(Exception):
@@ -24,6 +29,11 @@ class Ran:
     output: str
 
 
+def end_orderly() -> None:
+    """From now on SIGTERM ends this process as Ctrl-C does: what it made is removed first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def timed(
     command: Sequence[str],
     log: Path,
@@ -32,7 +42,7 @@ def timed(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Ran:
-    """Run a command with its output in a file.
+    """Run a command with its output in a file; it is killed after an hour.
 
     Raises:
         Failed: it ended with another code than these; quotes the end of its output.
@@ -43,11 +53,15 @@ def timed(
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment, cwd=folder
         )
+        limit = threading.Timer(LIMIT_S, child.kill)
+        limit.start()
         try:
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
             child.terminate()
             raise
+        finally:
+            limit.cancel()
         seconds = time.monotonic() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     output = log.read_text(encoding="utf-8", errors="replace")

@@ -66,7 +66,6 @@ def bring_up(inventory: Inventory, machine: Machine, present: Container | None) 
         steps.append("started")
     known = inventory.trusted.get(machine.address)
     if not steps and known is not None and _long_up(container):
-        _wait_for_sshd(machine)
         return Ready(done="", host_key=known)
     _wait_for_systemd(container, machine.name)
     _wait_for_sshd(machine)

@@ -18,6 +18,7 @@ from bench.playbook import Playbook, install
 from bench.process import Failed, end_orderly
 from bench.report import Goal, Report, rotated
 from bench.stack import ROOT, Stack, fresh, leftovers, serves
+from massive_deploy.errors import MassiveDeployError
 from massive_deploy.paths import cache_dir
 
 METHODS = ("shell", "ansible", "up")
@@ -64,7 +65,7 @@ def first_run(method: str, stack: Stack, ansible: Playbook, report: Report) -> N
 def nothing_to_do(stack: Stack, ansible: Playbook, report: Report, repeats: int) -> None:
     """Both on the same converged hosts, in turns. Ansible has had one run there, which must have changed nothing."""
     ansible.write(stack.prepare(), stack.machines())
-    report.note("Ansible changed on hosts that up made", ansible.run("converge.log").changed)
+    report.note("Ansible changed on hosts that up made", str(ansible.run("converge.log")))
     stack.command("up")
     for repeat in range(repeats):
         for method in rotated(("ansible", "up"), repeat):
@@ -152,7 +153,7 @@ def main() -> int:
     report = Report("First run, and nothing to do")
     try:
         measure(arguments, report)
-    except Failed as error:
+    except (Failed, MassiveDeployError) as error:
         print(f"failed: {error}", file=sys.stderr)  # noqa: T201
         report.note("failed", str(error)[:500])
         return 2

@@ -19,6 +19,7 @@ from bench.playbook import Playbook
 from bench.process import Failed, end_orderly
 from bench.report import Goal, Report
 from bench.stack import ROOT, Stack, fresh, leftovers
+from massive_deploy.errors import MassiveDeployError
 
 # memcached is placed by its own part here: `cache.memcached`, which the shipped stacks count by, ends at 64.
 STACK = """
@@ -115,7 +116,7 @@ def measure(stack: Stack, hosts: int, ansible: Playbook | None, report: Report, 
 
 def _ansible(stack: Stack, hosts: int, ansible: Playbook, report: Report) -> None:
     ansible.write(stack.prepare(), stack.machines("node-"))
-    report.note(f"{hosts} hosts, Ansible changed at first", ansible.run("converge.log").changed)
+    report.note(f"{hosts} hosts, Ansible changed at first", str(ansible.run("converge.log")))
     recap = ansible.run("noop.log")
     if recap.changed:
         raise Failed("Ansible changed something on converged hosts")
@@ -165,7 +166,7 @@ def main() -> int:
                 for hosts in sizes:
                     print(f"{hosts} hosts", flush=True)  # noqa: T201
                     measure(stack, hosts, ansible if hosts in arguments.ansible else None, report, arguments.repeats)
-    except Failed as error:
+    except (Failed, MassiveDeployError) as error:
         print(f"failed: {error}", file=sys.stderr)  # noqa: T201
         report.note("failed", str(error)[:500])
         return 2

@@ -28,15 +28,31 @@ from massive_deploy.targets import Ssh
 REQUIREMENT = "ansible-core>=2.19,<2.20"
 SITE = Path(__file__).parent / "ansible"
 FORKS = 64
+TASK = re.compile(r"^TASK \[(.*)\] \*+$|^(changed): ", re.MULTILINE)
 RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Recap:
-    """One run of the playbook: how it ran, and tasks that changed something, over all hosts."""
+    """One run of the playbook: how it ran, changes over all hosts, and the tasks that made them."""
 
     ran: Ran
     changed: int
+    tasks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.changed} ({', '.join(self.tasks)})" if self.changed else "nothing"
+
+
+def changing(output: str) -> tuple[str, ...]:
+    """Names of the tasks that changed something, in order, each once."""
+    found: dict[str, None] = {}
+    name = ""
+    for task, changed in TASK.findall(output):
+        name = task or name
+        if changed:
+            found[name] = None
+    return tuple(found)
 
 
 def install(folder: Path) -> tuple[Path, str]:
@@ -104,7 +120,8 @@ class Playbook:
         ran = timed(
             [*line, str(SITE / "site.yml")], self._folder / log, environment=environment() | settings, folder=SITE
         )
-        return Recap(ran, sum(int(found[3]) for found in RECAP.finditer(ran.output)))
+        changed = sum(int(found[3]) for found in RECAP.finditer(ran.output))
+        return Recap(ran, changed, changing(ran.output))
 
     def close(self) -> None:
         """End the shared connections."""

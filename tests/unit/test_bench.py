@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from bench import growth, shell, states
+from bench import growth, playbook, shell, states
 from bench.report import Goal, Report, rotated
 from bench.stack import Stack
 from massive_deploy import roles
@@ -162,6 +162,13 @@ def test_a_state_that_does_not_come_about_fails() -> None:
     task = Task("never", "echo no", "yes", ":", settle=1)
     assert "not within 1 s: never" in run(states.checked(task)).stderr
     assert run(states.unconditional(replace(task, run="false"))).returncode != 0
+
+
+def test_the_tasks_that_changed_something_are_named_once() -> None:
+    said = (
+        "TASK [A] ***\nok: [h]\n\nTASK [B] ***\nchanged: [h] => (item=x)\nchanged: [g]\n\nTASK [C] ***\nchanged: [h]\n"
+    )
+    assert playbook.changing(said) == ("B", "C")
 
 
 def test_goals_say_by_how_much_they_are_missed() -> None:

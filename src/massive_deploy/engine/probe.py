@@ -21,7 +21,7 @@ UNIT_FIELDS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestar
 
 _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory", "symbolic link": "link"}
 
-# Without a process of its own for anything but nproc: a probe of a hundred hosts is mostly the start of processes.
+# Mostly built into the shell: what a probe costs is the processes it starts.
 _FACTS = r"""
 printf 'fact\tcpus\t%s\n' "$(nproc)"
 memory=0  # in MiB: what the machine has, or less where a control group limits it

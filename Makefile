@@ -1,11 +1,12 @@
 # make demo     bring up the demo stack on this machine, from nothing
 # make test     every check and test, the real stack's included
+# make bench    first run and a run with nothing to do, beside plain shell and Ansible; make bench-growth: up to 100 hosts
 # make clean-demo   remove the demo stack and all that belongs to it
 
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-.PHONY: demo test check unit stack docs lock wheel clean-demo setup
+.PHONY: demo test check unit stack bench bench-growth docs lock wheel clean-demo setup
 
 setup:
 	@scripts/setup
@@ -30,6 +31,12 @@ unit: setup
 
 stack: setup
 	@pytest -m stack
+
+bench: setup
+	@python -m bench.first_run
+
+bench-growth: setup
+	@python -m bench.growth
 
 docs: setup
 	@massive-deploy explain --markdown >docs/topology.md

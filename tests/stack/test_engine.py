@@ -147,7 +147,7 @@ def test_the_lock_names_its_holder_and_is_free_afterwards(hosts: Hosts) -> None:
             locked(second, hosts.reach, "other"),
         ):
             pytest.fail("two runs held the lock")
-        with locked(second, hosts.reach, "later"):
+        with locked(second, hosts.reach, "later", wait=10):  # hosts notice the end of a connection a moment later
             pass
 
 

@@ -22,9 +22,9 @@ trap 'rm -rf "$STAGE"' EXIT
 base64 -d | tar -xzp --same-owner -C "$STAGE"
 """
 
-_PLACE = """
+PLACE = """
 place() {
-  mkdir -p "$(dirname "$1")" -m 0755
+  (umask 022; mkdir -p "$(dirname "$1")")
   cp -a "$STAGE$1" "$1.massive-deploy-new"
   mv -fT "$1.massive-deploy-new" "$1"
 }
@@ -73,7 +73,7 @@ def file_step(plan: RolePlan) -> Step | None:
         lines.append(f'{check} || {{ echo "$out" >&2; echo {failed} >&2; exit 1; }}')
     if stamps:
         lines.append(f"rm -f -- {shlex.join(stamps)}")
-    lines.append(_PLACE)
+    lines.append(PLACE)
     lines += [f"place {shlex.quote(path)}" for path in written]
     if removed:
         lines.append(f"rm -f -- {shlex.join(removed)}")

@@ -10,10 +10,12 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from massive_deploy.engine import lock_script
@@ -25,6 +27,7 @@ __all__ = ["LOCK", "MANUAL", "Manual", "command", "holder", "locked", "who"]
 if TYPE_CHECKING:
     from massive_deploy.engine.transport import Fleet
 
+AT_ONCE = 64
 POLL = 1.0
 """Seconds between two tries of a run that waits."""
 
@@ -88,7 +91,7 @@ def locked(
 
     Args:
         fleet: connections.
-        hosts: names; taken in order, so that two runs never wait for each other.
+        hosts: names; waited for in order, so that two runs never wait for each other.
         reason: what for; shown to others.
         wait: seconds to wait, in all, for other runs to end.
         say: told once a host that it is waited for, and for whom.
@@ -100,9 +103,26 @@ def locked(
     text = command(holder(reason))
     until = time.monotonic() + wait
     with ExitStack() as held:
-        for host in sorted(hosts):
-            held.callback(_close, _take(fleet, host, text, until, say, inventory))
+        left = sorted(hosts)
+        while left:
+            # The first by itself: whoever has it is ahead of the others.
+            held.callback(_close, _take(fleet, left.pop(0), text, until, say, inventory))
+            for channel in _side_by_side(fleet, left, text):
+                held.callback(_close, channel)
+                left.pop(0)
         yield
+
+
+def _side_by_side(fleet: Fleet, hosts: Sequence[str], text: str) -> list[Any]:
+    """Try all at once; keeps those before the first that is not free, so that the order still holds."""
+    if not hosts:
+        return []
+    with ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
+        tried = list(pool.map(lambda host: fleet.hold(host, text), hosts))
+    free = list(takewhile(lambda one: one[0] == "held", tried))
+    for _, channel in tried[len(free) :]:
+        _close(channel)
+    return [channel for _, channel in free]
 
 
 def _take(fleet: Fleet, host: str, text: str, until: float, say: Callable[[str], None] | None, inventory: str) -> Any:

@@ -21,21 +21,30 @@ UNIT_FIELDS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestar
 
 _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory", "symbolic link": "link"}
 
+# Mostly built into the shell: what a probe costs is the processes it starts.
 _FACTS = r"""
 printf 'fact\tcpus\t%s\n' "$(nproc)"
-memory() {  # in MiB: what the machine has, or less where a control group limits it
-  awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo
-  awk -F: '$2 == "" {print "/sys/fs/cgroup" $3 "|memory.max"}
-    $2 == "memory" {print "/sys/fs/cgroup/memory" $3 "|memory.limit_in_bytes"}' /proc/1/cgroup |
-    while IFS='|' read -r folder file; do
-      while [ "$folder" != /sys/fs/cgroup ] && [ "$folder" != / ]; do
-        limit=$(cat "$folder/$file" 2>/dev/null)
-        case "$limit" in '' | *[!0-9]*) ;; *) echo $((limit / 1048576)) ;; esac
-        folder=$(dirname "$folder")
-      done
-    done
-}
-printf 'fact\tmemory\t%s\n' "$(memory | sort -n | head -n 1)"
+memory=0  # in MiB: what the machine has, or less where a control group limits it
+while read -r name value _; do
+  if [ "$name" = MemTotal: ]; then memory=$((value / 1024)); break; fi
+done </proc/meminfo
+while IFS=: read -r _ controllers folder; do
+  case "$controllers" in
+    '') folder=/sys/fs/cgroup$folder file=memory.max ;;
+    memory) folder=/sys/fs/cgroup/memory$folder file=memory.limit_in_bytes ;;
+    *) continue ;;
+  esac
+  while [ "$folder" != /sys/fs/cgroup ] && [ -n "$folder" ]; do
+    limit=
+    [ ! -r "$folder/$file" ] || read -r limit <"$folder/$file"
+    case "$limit" in
+      '' | *[!0-9]*) ;;
+      *) [ $((limit / 1048576)) -ge "$memory" ] || memory=$((limit / 1048576)) ;;
+    esac
+    folder=${folder%/*}
+  done
+done </proc/1/cgroup
+printf 'fact\tmemory\t%s\n' "$memory"
 [ -z "$(dpkg --audit 2>/dev/null)" ] || printf 'dpkg-broken\n'
 """
 

@@ -1,7 +1,7 @@
 """The door to pyinfra: connections, operations, file transfer. Nothing else in the project imports it.
 
-pyinfra numbers operations per host by position and runs the nth of every host together (pyinfra 3.10,
-api/operation.py), so one call of `perform` is one stage with a barrier after each position.
+One call of `perform` is one stage: every host goes through its own steps without waiting for the others, and the call
+returns when all are done.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gevent import monkey
 
 monkey.patch_all(ssl=False)  # SSH needs no ssl, and it may be imported already
 
+from gevent import get_hub  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 from pyinfra.api.command import FileDownloadCommand, FileUploadCommand, StringCommand  # noqa: E402
 from pyinfra.api.config import Config  # noqa: E402
@@ -39,6 +40,9 @@ logging.getLogger("pyinfra").addHandler(logging.NullHandler())
 logging.getLogger("pyinfra").propagate = False
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
+
+# A failed step ends its host's greenlet with this; it is told from the operation's result, not on standard error.
+get_hub().NOT_ERROR = (*get_hub().NOT_ERROR, PyinfraError)
 
 CONNECT_TIMEOUT = 10
 PARALLEL = 64
@@ -169,7 +173,7 @@ class Fleet:
         return first, (stdin, stdout)
 
     def perform(self, steps: Mapping[str, Sequence[Step]], on_step: OnStep) -> list[HostFailure]:
-        """Run the steps of each host in order, all hosts side by side; stops everywhere after the first failure."""
+        """Run the steps of each host in order, all hosts side by side; a host stops at its first failure."""
         state, events = self._state, self._events
         for name in self._reach:
             host = self._host(name)
@@ -189,7 +193,7 @@ class Fleet:
                 metas.append((name, step, meta))
         stopped = ""
         try:
-            run_ops(state)
+            run_ops(state, no_wait=True)
         except PyinfraError as error:
             stopped = str(error)
         return self._failures(metas, stopped)
@@ -197,18 +201,22 @@ class Fleet:
     @staticmethod
     def _failures(metas: Sequence[tuple[str, Step, Any]], stopped: str) -> list[HostFailure]:
         failures = []
+        failed: set[str] = set()
         for host, step, meta in metas:
-            if meta.is_complete() and meta.did_succeed() and step.download is not None:
-                part = step.download[1].with_suffix(step.download[1].suffix + ".part")
-                part.replace(step.download[1])
-            if meta.is_complete() and not meta.did_succeed():
+            if meta.is_complete() and meta.did_succeed():
+                if step.download is not None:
+                    part = step.download[1].with_suffix(step.download[1].suffix + ".part")
+                    part.replace(step.download[1])
+                continue
+            if host in failed:
+                continue  # it stopped at the step before
+            failed.add(host)
+            cause = "it did not run; see the log"
+            if meta.is_complete():
                 output = Output(False, meta.stdout, meta.stderr)
-                cause = (
-                    output.cause
-                    if meta.stdout or meta.stderr
-                    else f"no answer within {step.timeout} s, or the connection was lost"
-                )
-                failures.append(HostFailure(host, step.role, step.name, cause))
+                gone = f"no answer within {step.timeout} s, or the connection was lost"
+                cause = output.cause if meta.stdout or meta.stderr else gone
+            failures.append(HostFailure(host, step.role, step.name, cause))
         if stopped and not failures:
             failures.append(HostFailure("?", "?", "?", stopped))
         return failures

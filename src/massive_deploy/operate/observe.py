@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massive_deploy.engine import probe
+from massive_deploy.engine.litter import CLEAN, LONGEST
 from massive_deploy.engine.observed import Observed
 from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
 from massive_deploy.operate.prepare import machines, target
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from massive_deploy.engine.transport import Fleet
     from massive_deploy.inventory import Inventory
     from massive_deploy.targets import Ssh
+
+
+PATIENCE = 120
+"""Seconds a probe may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,19 @@ def _refuse_unreachable(inventory: Inventory, reach: Mapping[str, Ssh], unreacha
     raise HostsFailed(failures)
 
 
-def read(opened: Session, rendered: Rendered) -> dict[str, Observed]:
+def read(opened: Session, rendered: Rendered, *, clean: bool = False) -> dict[str, Observed]:
     """One probe per connected host; hosts that do not exist yet are observed as such.
+
+    `clean` first waits for a step that a killed run has left going on, and clears its litter away.
 
     Raises:
         MassiveDeployError: a host's probe printed nothing.
     """
     scripts = {host: probe.script(roles) for host, roles in rendered.items() if host in opened.reach}
-    outputs = opened.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=120)
+    if clean:
+        scripts = {host: f"(\n{CLEAN}\n) || exit\n{script}" for host, script in scripts.items()}
+    timeout = PATIENCE + (LONGEST if clean else 0)
+    outputs = opened.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=timeout)
     seen = {host: Observed(exists=False) for host in rendered if host in opened.missing}
     for host, output in outputs.items():
         if "fact\t" not in output.stdout:

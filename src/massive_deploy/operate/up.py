@@ -11,7 +11,6 @@ from massive_deploy.console import Reporter
 from massive_deploy.engine import plan as planning
 from massive_deploy.engine import report
 from massive_deploy.engine.apply import apply, compile_stages
-from massive_deploy.engine.litter import CLEAN, LONGEST
 from massive_deploy.engine.lock import locked
 from massive_deploy.engine.narrow import Selection, narrow
 from massive_deploy.engine.observed import Observed
@@ -103,8 +102,7 @@ def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()
         locked(opened.fleet, opened.reach, why, wish.lock_wait, reporter.say, str(inventory.folder)),
         run.journaled(opened),
     ):
-        opened.fleet.run_all(dict.fromkeys(opened.reach, CLEAN), timeout=LONGEST)
-        observed: Mapping[str, Observed] = read(opened, prepared.rendered)
+        observed: Mapping[str, Observed] = read(opened, prepared.rendered, clean=True)
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
         hand_over(opened, prepared, reporter.say)

@@ -42,7 +42,8 @@ class DockerTarget:
             image = host_image(client, self.image, say)
             new_key = self._keys.make(f"massive-deploy {self.inventory}")
             ensure_network(client, self.inventory, self.subnet, say)
-            inventory = Inventory(client, self.inventory, image, self._keys.public.read_bytes(), new_key)
+            public = self._keys.public.read_bytes()
+            inventory = Inventory(client, self.inventory, image, public, new_key, self._keys.trusted())
             ready = bring_all_up(inventory, machines, say)
         self._keys.trust({machine.address: ready[machine.name].host_key for machine in machines})
         return self.reach(machines)
@@ -57,10 +58,10 @@ class DockerTarget:
     def present(self) -> Sequence[str]:
         """Names of the inventory's machines, running or not, sorted."""
         from massive_deploy.targets.docker_engine import connect
-        from massive_deploy.targets.docker_hosts import containers
+        from massive_deploy.targets.docker_hosts import names
 
         with connect() as client:
-            return sorted(containers(client, self.inventory))
+            return names(client, self.inventory)
 
     def remove(self, names: Sequence[str], say: Say) -> None:
         """Removes these containers; network and keys stay."""

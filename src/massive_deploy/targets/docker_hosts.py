@@ -28,17 +28,23 @@ def containers(client: docker.DockerClient, inventory: str) -> dict[str, Contain
     return {container.labels[MACHINE_LABEL]: container for container in found}
 
 
+def names(client: docker.DockerClient, inventory: str) -> list[str]:
+    """The inventory's machines, running or not, sorted; one question to the engine whatever their number."""
+    return sorted(found["Labels"][MACHINE_LABEL] for found in client.api.containers(all=True, filters=ours(inventory)))
+
+
 def check_present(
     client: docker.DockerClient, inventory: str, machines: Sequence[Machine], present: Mapping[str, Container]
 ) -> None:
     """Refuses containers of our names that are not ours, and machines whose address was changed."""
     wanted = {container_name(inventory, machine.name) for machine in machines}
-    for container in client.containers.list(all=True):
-        if container.name in wanted and container.labels.get(INVENTORY_LABEL) != inventory:
+    for container in client.api.containers(all=True):
+        strange = wanted & {name.lstrip("/") for name in container["Names"]}
+        if strange and (container["Labels"] or {}).get(INVENTORY_LABEL) != inventory:
+            name = min(strange)
             raise MassiveDeployError(
-                f"a container named {container.name} exists and was not made by massive-deploy"
-                f" for inventory {inventory}",
-                f"rename the inventory, or: docker rm -f {container.name}",
+                f"a container named {name} exists and was not made by massive-deploy for inventory {inventory}",
+                f"rename the inventory, or: docker rm -f {name}",
             )
     for machine in machines:
         ours_now = present.get(machine.name)

@@ -51,6 +51,11 @@ class Keys:
             raise MassiveDeployError(f"ssh-keygen failed in {self.folder}: {error.stderr.strip()}") from error
         return True
 
+    def trusted(self) -> Mapping[str, str]:
+        """The recorded host key (its kind and text) of each address."""
+        text = self.known_hosts.read_text() if self.known_hosts.exists() else ""
+        return {address: key for address, _, key in (line.partition(" ") for line in text.splitlines())}
+
     def trust(self, host_keys: Mapping[str, str]) -> None:
         """Records the host key of each address; those of other addresses stay."""
         present = self.known_hosts.read_text() if self.known_hosts.exists() else ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import subprocess
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 from massive_deploy.desired import Desired, Directory, File, Gate, Task, Unit, Validator
 from massive_deploy.engine import compile as compiling
 from massive_deploy.engine import plan
-from massive_deploy.engine.fileset import archive
+from massive_deploy.engine.fileset import PLACE, archive
 from massive_deploy.engine.observed import Observed
 
 SECRET = File("/etc/thing/password", "canary", 0o600, "thing", "thing", secret=True)
@@ -71,3 +73,14 @@ def test_the_archive_carries_mode_and_owner_and_is_deterministic() -> None:
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as tar:
         entry = tar.getmember("etc/thing/password")
     assert (entry.mode, entry.uname, entry.gname, entry.size) == (0o600, "thing", "thing", 6)
+
+
+def test_folders_that_a_file_needs_are_open_all_the_way(tmp_path: Path) -> None:
+    target = tmp_path / "live/a/b/file"
+    staged = tmp_path / f"stage{target}"
+    staged.parent.mkdir(parents=True)
+    staged.write_text("x", encoding="ascii")
+    script = f"set -eu; umask 077; STAGE={tmp_path}/stage\n{PLACE}\nplace {target}"
+    subprocess.run(["sh", "-c", script], check=True)
+    assert target.read_text(encoding="ascii") == "x"
+    assert {oct(folder.stat().st_mode & 0o777) for folder in (target.parent, target.parent.parent)} == {"0o755"}

@@ -128,6 +128,27 @@ def test_waiting_says_for_whom_once_and_goes_on_when_it_is_free(here: Here) -> N
     timer.join()
 
 
+def test_hosts_after_the_one_waited_for_stay_free(here: Here) -> None:
+    """Two runs that wait hold nothing the other needs: each has only hosts before the one it waits for."""
+    _, (channel, _) = here.hold("b", lock_script.hold("the slow one", *here.files("b")))
+    waits, done = threading.Event(), threading.Event()
+
+    def patient() -> None:
+        with here.locked(["c", "b", "a", "d"], "patient", wait=20, say=lambda _: waits.set()):
+            done.set()
+
+    thread = threading.Thread(target=patient)
+    thread.start()
+    assert waits.wait(10)
+    with pytest.raises(Locked, match="patient"), here.locked(["a"], "x"):
+        pytest.fail("two runs held the lock")
+    with here.locked(["c", "d"], "quick", wait=5):
+        assert not done.is_set()
+    channel.close()
+    thread.join(20)
+    assert done.is_set()
+
+
 def test_waiting_ends(here: Here) -> None:
     with (
         here.locked(["a"], "the long one"),

@@ -68,7 +68,8 @@ psql() { runuser -u postgres -- psql -h /var/run/postgresql -p 5432 -XAtq "$@" 2
 if [ -e /etc/patroni/config.yml ]; then
   section sql-roles
   psql -d postgres -c "SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,
-    rolconnlimit, CASE WHEN rolname = 'postgres' THEN (rolpassword IS NOT NULL)::text ELSE md5(rolpassword) END, rolvaliduntil, (SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY 1)
+    rolconnlimit, CASE WHEN rolname = 'postgres' THEN (rolpassword IS NOT NULL)::text ELSE md5(rolpassword) END,
+    rolvaliduntil, (SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY 1)
     FROM pg_auth_members m WHERE m.member = r.oid) FROM pg_authid r ORDER BY rolname COLLATE \"C\""
   psql -d postgres -c 'SELECT setrole::regrole, setdatabase, setconfig FROM pg_db_role_setting ORDER BY 1, 2'
   section sql-databases
@@ -77,9 +78,9 @@ if [ -e /etc/patroni/config.yml ]; then
   for name in $(psql -d postgres -c 'SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1'); do
     psql -d "$name" -c "SELECT '$name', extname, extversion FROM pg_extension ORDER BY 2"
     psql -d "$name" -c "SELECT '$name', schemaname, tablename, tableowner FROM pg_tables
-      WHERE schemaname !~ '^pg_|information_schema' ORDER BY 2, 3"
+      WHERE schemaname !~ '^pg_|information_schema' AND tablename <> 'kept_rows' ORDER BY 2, 3"
     psql -d "$name" -c "SELECT '$name', indexname, indexdef FROM pg_indexes
-      WHERE schemaname !~ '^pg_|information_schema' ORDER BY 2"
+      WHERE schemaname !~ '^pg_|information_schema' AND tablename <> 'kept_rows' ORDER BY 2"
     [ -z "$(psql -d "$name" -c "SELECT to_regclass('django_migrations')")" ] ||
       psql -d "$name" -c 'SELECT app, name FROM django_migrations ORDER BY 1, 2'
   done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,11 +22,11 @@ NOT_COMPARED = "|".join(
     )
 )
 
-State = Mapping[str, Mapping[str, tuple[str, ...]]]
+State = Mapping[str, Mapping[str, Sequence[str]]]
 """host → section → lines."""
 
 
-def state(stack: Stack) -> dict[str, dict[str, tuple[str, ...]]]:
+def state(stack: Stack) -> dict[str, dict[str, list[str]]]:
     """Of every host of the stack, read from inside, without the tool."""
     script = f"NOT_COMPARED='{NOT_COMPARED}'\n{SCRIPT}"
     names = list(stack.hosts())
@@ -35,14 +35,14 @@ def state(stack: Stack) -> dict[str, dict[str, tuple[str, ...]]]:
         return {name: _sections(text) for name, text in zip(names, texts, strict=True)}
 
 
-def _sections(text: str) -> dict[str, tuple[str, ...]]:
+def _sections(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         if line.startswith("== "):
             found[line.removeprefix("== ")] = current = []
         else:
             current.append(line)
-    return {name: tuple(lines) for name, lines in found.items()}
+    return found
 
 
 def differences(wanted: State, seen: State) -> list[str]:

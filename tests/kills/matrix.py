@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from digest import State, state
+from digest import state
 from scenarios import SCENARIOS, inventory
-from trial import Result, Scenario, killed, look, trial
+from trial import Kill, Result, Scenario, look, run, trial
 
 WORKERS = {"fresh": ("fresh",), "pair": ("config", "replica")}
-NEVER = 1e6
 
 
 class Matrix:
@@ -32,7 +31,7 @@ class Matrix:
         self.file = folder / "results.json"
         kept = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
         self.results: dict[str, dict[str, Any]] = kept.get("results", {})
-        self.references: dict[str, dict[str, Any]] = {}
+        self.references: dict[str, dict[str, Any]] = kept.get("references", {})
         self._lock = threading.Lock()
 
     def work(self, name: str, prefix: str, chosen: tuple[str, ...]) -> None:
@@ -51,43 +50,48 @@ class Matrix:
             if self.results.get(key, {}).get("problems") == []:
                 continue
             try:
-                reference, full = self._reference(scenario, seed)
-                moment = random.Random(f"{scenario.name} {seed}").random() * full
-                result = trial(scenario, seed, moment, full, reference)
+                reference = self._reference(scenario, seed)
+                full = reference["full"]
+                kill = Kill.at(random.Random(f"{scenario.name} {seed}").random() * full, reference["timeline"])
+                result = trial(scenario, seed, kill, full, reference["state"])
             except (pytest.fail.Exception, Exception) as error:  # noqa: BLE001 - one trial must not end the others
                 result = Result(scenario.name, seed, 0, 0, problems=[f"the trial itself: {error}"])
                 result.evidence = str(error)
             self._keep(key, result)
 
-    def _reference(self, scenario: Scenario, seed: int) -> tuple[State, float]:
-        """State and seconds of an uninterrupted run."""
+    def _reference(self, scenario: Scenario, seed: int) -> dict[str, Any]:
+        """`state`, `timeline` and seconds (`full`) of an uninterrupted run."""
         variant = scenario.variant(seed)
         if variant not in self.references:
             scenario.reset(seed)
             start = time.monotonic()
-            killed(scenario.stack, NEVER)
+            _, timeline = run(scenario.stack)
             full = time.monotonic() - start
-            seen = state(scenario.stack)
-            if wrong := look(scenario.stack, seen):
-                raise RuntimeError(f"an uninterrupted run leaves: {wrong}")
             scenario.stack.command("plan", str(scenario.stack.folder))
-            self.references[variant] = {"state": seen, "full": full}
+            if wrong := look(scenario.stack, None):
+                raise RuntimeError(f"an uninterrupted run leaves: {wrong}")
+            seen = state(scenario.stack)
+            self.references[variant] = {"state": seen, "timeline": timeline, "full": full}
+            self._write()
             self.say(f"{variant:14} uninterrupted: {full:.1f} s")
-        found = self.references[variant]
-        return found["state"], found["full"]
+        return self.references[variant]
 
     def _keep(self, key: str, result: Result) -> None:
-        with self._lock:
-            self.results[key] = result.row()
-            new = self.file.with_suffix(".new")
-            new.write_text(json.dumps({"results": self.results}, indent=1, sort_keys=True), encoding="utf-8")
-            new.replace(self.file)
-            if result.problems:
-                path = self.folder / f"failed-{key.replace('/', '-')}-{time.strftime('%H%M%S')}.txt"
-                path.write_text(result.evidence, encoding="utf-8")
+        self.results[key] = result.row()
+        self._write()
+        if result.problems:
+            path = self.folder / f"failed-{key.replace('/', '-')}-{time.strftime('%H%M%S')}.txt"
+            path.write_text(result.evidence, encoding="utf-8")
         self.say(line(result.row()))
         for problem in result.problems[:12]:
             self.say(f"    {problem[:300]}")
+
+    def _write(self) -> None:
+        with self._lock:
+            new = self.file.with_suffix(".new")
+            kept = {"results": self.results, "references": self.references}
+            new.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
+            new.replace(self.file)
 
     @staticmethod
     def say(text: str) -> None:

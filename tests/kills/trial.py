@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,18 +50,45 @@ class Result:
         return {name: value for name, value in asdict(self).items() if name != "evidence"}
 
 
-def killed(stack: Stack, moment: float) -> tuple[bool, str, str]:
-    """Start `up`, SIGKILL it after `moment` seconds; whether it was still at work, its stage, and its step."""
+@dataclass(frozen=True)
+class Kill:
+    """A moment on the clock of an uninterrupted run: after that many lines of its log, and some seconds more.
+
+    So it hits the same work whether the machine is busier now or not.
+    """
+
+    moment: float
+    lines: int
+    seconds: float
+
+    @classmethod
+    def at(cls, moment: float, timeline: Sequence[float]) -> Kill:
+        """`timeline` has the second at which each line of the log came."""
+        lines = sum(second <= moment for second in timeline)
+        return cls(moment, lines, moment - (timeline[lines - 1] if lines else 0))
+
+
+def run(stack: Stack, kill: Kill | None = None) -> tuple[bool, list[float]]:
+    """`up`, killed with SIGKILL at some moment; whether it was still at work, and when each line of its log came."""
     line = [sys.executable, "-m", "massive_deploy", "up", str(stack.folder)]
-    before = set(_logs(stack))
+    before, began, timeline = set(_logs(stack)), time.monotonic(), list[float]()
     process = subprocess.Popen(line, env=dict(stack.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(moment)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    alive = process.wait() < 0
-    fresh = [path for path in _logs(stack) if path not in before]
-    return alive, *_place(fresh[0].read_text(encoding="utf-8") if fresh else "")
+    while process.poll() is None:
+        fresh = [path for path in _logs(stack) if path not in before]
+        now = time.monotonic() - began
+        there = fresh[0].read_bytes().count(b"\n") if fresh else 0
+        timeline += [now] * (there - len(timeline))
+        since = timeline[kill.lines - 1] if kill and 0 < kill.lines <= there else 0
+        if kill and there >= kill.lines and (now >= since + kill.seconds or there > kill.lines):
+            process.kill()
+        time.sleep(0.01)
+    return process.wait() < 0, timeline
+
+
+def place(stack: Stack) -> tuple[str, str]:
+    """The stage and the step the last run was at."""
+    logs = _logs(stack)
+    return _place(logs[-1].read_text(encoding="utf-8") if logs else "")
 
 
 def _logs(stack: Stack) -> list[Path]:
@@ -79,13 +107,15 @@ def _place(log: str) -> tuple[str, str]:
     return "comparing" if any("ready" in line or "Plan" in line for line in lines) else "machines", lines[-1][9:109]
 
 
-def trial(scenario: Scenario, seed: int, moment: float, full: float, reference: State | None) -> Result:
+def trial(scenario: Scenario, seed: int, kill: Kill, full: float, reference: State | None) -> Result:
     """Reset, kill, run again, and look at everything; at the hosts' whole state only when there is a reference."""
-    result, stack = Result(scenario.name, seed, moment, full), scenario.stack
+    result, stack = Result(scenario.name, seed, kill.moment, full), scenario.stack
     start = time.monotonic()
     scenario.reset(seed)
     scenario.before(seed)
-    result.alive, result.stage, result.step = killed(stack, moment)
+    before = len(_logs(stack))
+    result.alive, _ = run(stack, kill)
+    result.stage, result.step = place(stack) if len(_logs(stack)) > before else ("opening", "")
     folder, said = str(stack.folder), []
     again = time.monotonic()
     for words, wanted in (
@@ -93,11 +123,12 @@ def trial(scenario: Scenario, seed: int, moment: float, full: float, reference: 
         (("up", folder, "--lock-wait", "0"), " 0 operations"),
         (("plan", folder), ""),
     ):
-        run = stack.command(*words, code=None)
+        ended = stack.command(*words, code=None)
         result.rerun = result.rerun or time.monotonic() - again
-        said.append(f"$ {' '.join(words)}\nexit {run.returncode}\n{run.stdout}\n{run.stderr}")
-        if run.returncode or wanted not in run.stdout:
-            result.problems.append(f"{words[0]}: exit {run.returncode}, {(run.stderr or run.stdout).strip()[-200:]}")
+        said.append(f"$ {' '.join(words)}\nexit {ended.returncode}\n{ended.stdout}\n{ended.stderr}")
+        if ended.returncode or wanted not in ended.stdout:
+            tail = (ended.stderr or ended.stdout).strip()[-200:]
+            result.problems.append(f"{words[0]}: exit {ended.returncode}, {tail}")
     result.problems += scenario.after()
     if rows := getattr(scenario, "rows", None):
         result.rows = len(rows.acknowledged)

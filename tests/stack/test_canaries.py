@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from massive_deploy.inventory import open_inventory
 from massive_deploy.operate.prepare import prepare
 
 pytestmark = pytest.mark.stack
-NAME = "md-canary"
+NAME = os.environ.get("CANARY_NAME", "md-canary")
 GIVEN = "app/env/payment_token"
 EDITOR = """
 import hashlib, pathlib, sys
@@ -116,7 +117,6 @@ def test_the_watchers_catch_a_secret_in_arguments_environments_and_open_files(st
     word = "planted-3f1c9a7d5b"
     encoded = disguises(word)[2]
     with watch(story.stack, [word]) as seen:
-        story.stack.inside("db-1", "sleep 0.5; true", "")
         argument = ["docker", "exec", "-i", f"{NAME}-web-1", "bash"]
         script = f"for n in $(seq 20); do /bin/sleep 0.02 {word}; done 2>/dev/null; perl -e 'sleep 1' x{encoded}x"
         subprocess.run(argument, input=script, text=True, check=True)
@@ -153,8 +153,6 @@ def test_secrets_are_in_those_environments_only_that_are_documented(story: Story
         and not any(word in hit["command"] for word in COMMANDS_WITH_ENVIRONMENT)
     ]
     assert strange == []
-    ours = f"XDG_STATE_HOME={story.stack.environment['XDG_STATE_HOME']}"
-    assert ours  # the controller's own processes are among those looked at; none of them may be in the list
 
 
 def test_nothing_that_everybody_reads_ever_held_a_secret(story: Story) -> None:

@@ -10,14 +10,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 from digest import State, differences, state
 from harness import Stack, within
 from scenarios import Config, Pair, Replica, inventory, nothing_there, site
-from trial import killed, look, trial
+from trial import Kill, look, run, trial
 
 pytestmark = pytest.mark.stack
 NAME = "md-kills"
@@ -53,52 +52,51 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(pair: Stack) -> tuple[State, float]:
-    """State and seconds of a run from nothing that nobody disturbed."""
+def uninterrupted(pair: Stack) -> tuple[State, list[float]]:
+    """State of a run from nothing that nobody disturbed, and when each line of its log came."""
     Anew(pair).reset(SEED)
-    start = time.monotonic()
-    killed(pair, 1e6)
-    took = time.monotonic() - start
+    _, timeline = run(pair)
     pair.command("plan", str(pair.folder))
     assert look(pair, None) == []
-    return state(pair), took
+    return state(pair), timeline
 
 
-def moment(longest: float, seed: int = SEED) -> float:
-    return random.Random(seed).uniform(0, longest)
+def within_lines(count: int, seed: int) -> Kill:
+    """Some moment of a run whose log has about that many lines."""
+    return Kill(0, random.Random(seed).randint(1, count), 0.3)
 
 
-def test_a_run_killed_while_it_adds_a_replica(pair: Stack, uninterrupted: tuple[State, float]) -> None:  # noqa: ARG001
-    assert trial(Replica(pair), SEED, moment(30), 30, None).problems == []
+def test_a_run_killed_while_it_adds_a_replica(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:  # noqa: ARG001
+    assert trial(Replica(pair), SEED, within_lines(60, SEED), 0, None).problems == []
 
 
-def test_a_replica_taken_out_leaves_nothing_behind(pair: Stack, uninterrupted: tuple[State, float]) -> None:
+def test_a_replica_taken_out_leaves_nothing_behind(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:
     Pair(pair).base()
     assert differences(uninterrupted[0], state(pair)) == []
 
 
-def test_changes_killed_there_and_back(pair: Stack, uninterrupted: tuple[State, float]) -> None:
-    assert trial(Config(pair), SEED, moment(25), 25, None).problems == []
+def test_changes_killed_there_and_back(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:
+    assert trial(Config(pair), SEED, within_lines(60, SEED), 0, None).problems == []
     assert "-m 70" in pair.on("web-1", "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value memcached)/cmdline")
-    assert trial(Config(pair), SEED + 1, moment(25, SEED + 1), 25, uninterrupted[0]).problems == []
+    assert trial(Config(pair), SEED + 1, within_lines(60, SEED + 1), 0, uninterrupted[0]).problems == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_what_is_done_and_how_to_go_on(
-    pair: Stack, uninterrupted: tuple[State, float], number: signal.Signals
+    pair: Stack, uninterrupted: tuple[State, list[float]], number: signal.Signals
 ) -> None:
     Pair(pair).topology(0, 1 if number == signal.SIGINT else 0)
     line = [sys.executable, "-m", "massive_deploy", "up", str(pair.folder)]
-    run = subprocess.Popen(
+    process = subprocess.Popen(
         line, env=dict(pair.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )
-    assert run.stdout is not None
-    stages = (heard for heard in run.stdout if heard.startswith("["))
+    assert process.stdout is not None
+    stages = (heard for heard in process.stdout if heard.startswith("["))
     next(stages)
     next(stages)
-    run.send_signal(number)
-    said = run.communicate(timeout=60)[1]
-    assert run.returncode == 130, said
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
     assert "interrupted in stage 2 of" in said
     assert "operations done" in said
     assert f"next: massive-deploy up {pair.folder}" in said
@@ -150,7 +148,7 @@ DRIFTS = {
 }
 
 
-def test_every_drift_is_found_by_plan_and_healed_by_up(pair: Stack, uninterrupted: tuple[State, float]) -> None:
+def test_every_drift_is_found_by_plan_and_healed_by_up(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:
     for host, drift in DRIFTS:
         pair.inside(host, drift)
     shown = pair.command("plan", str(pair.folder), code=2).stdout
@@ -161,6 +159,7 @@ def test_every_drift_is_found_by_plan_and_healed_by_up(pair: Stack, uninterrupte
     assert within(20, lambda: differences(uninterrupted[0], state(pair)) == [], "the state before the drifts")
 
 
-def test_a_run_killed_on_the_way_up_from_nothing(pair: Stack, uninterrupted: tuple[State, float]) -> None:
-    reference, took = uninterrupted
-    assert trial(Anew(pair), SEED, moment(took), took, reference).problems == []
+def test_a_run_killed_on_the_way_up_from_nothing(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:
+    reference, timeline = uninterrupted
+    kill = Kill.at(random.Random(SEED).uniform(0, timeline[-1]), timeline)
+    assert trial(Anew(pair), SEED, kill, timeline[-1], reference).problems == []

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from massive_deploy import atomic
 from massive_deploy.errors import InvalidInput, MassiveDeployError, Problem, Refused, Unusable
 from massive_deploy.paths import config_dir
 
@@ -164,6 +165,4 @@ class Recipients:
         self._write("".join(line for line in lines if line.strip() != key))
 
     def _write(self, text: str) -> None:
-        part = self.file.with_name(f".{self.file.name}.new")
-        part.write_text(text, encoding="utf-8")
-        part.replace(self.file)
+        atomic.replace(self.file, text.encode(), 0o644)

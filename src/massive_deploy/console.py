@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from massive_deploy.errors import HostsFailed, InvalidInput, MassiveDeployError
+from massive_deploy.errors import HostsFailed, Interrupted, InvalidInput, MassiveDeployError
 from massive_deploy.paths import state_dir
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Reporter:
         self.out = terminal()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
+        self._stage, self._done = "", 0
+        self._running: dict[str, str] = {}
 
     def say(self, text: str) -> None:
         """One line for the user, also logged."""
@@ -88,9 +90,19 @@ class Reporter:
             yield
         self._progress = None
 
+    def interrupted(self, again: str) -> Interrupted:
+        """The report of a run that was ended from outside: what is done, what is under way, and how to go on."""
+        what = "interrupted before the first step; machines that were made stay"
+        if self._stage:
+            what = f"interrupted in stage {self._stage}, {self._done} operations done; what is done stays"
+        what += "".join(f"\n    still at work: {host} | {step}" for host, step in sorted(self._running.items()))
+        self.log.write(what)
+        return Interrupted(what, f"{again} (waits for steps at work, then goes on)" if self._running else again)
+
     def on_stage(self, number: int, total: int, stage: Stage) -> None:
         """A stage begins."""
         hosts = " ".join(stage.steps)
+        self._stage = f"{number} of {total} ({stage.title})"
         self.log.write(f"stage {number}/{total} {stage.title} on {hosts}")
         if self._progress is None:
             self.out.print(f"[{number}/{total}] {stage.title}: {hosts}", markup=False)
@@ -103,6 +115,11 @@ class Reporter:
     def on_step(self, host: str, step: Step, event: str) -> None:
         """A step began, was done, or failed."""
         self.log.write(f"{event} {host} {step.role}: {step.name[:300]}")
+        if event == "start":
+            self._running[host] = f"{step.role}: {step.name[:100]}"
+        else:
+            self._running.pop(host, None)
+            self._done += event == "done"
         if self._progress is not None and self._bar is not None:
             if event == "start":
                 self._progress.update(self._bar, description=f"{step.role}: {step.name[:60]} ({host})")

@@ -41,6 +41,12 @@ class Refused(MassiveDeployError):
     code = Exit.REFUSED
 
 
+class Interrupted(MassiveDeployError):
+    """The user (SIGINT) or the system (SIGTERM) ended the run."""
+
+    code = Exit.INTERRUPTED
+
+
 class Locked(MassiveDeployError):
     """Another run holds the lock."""
 

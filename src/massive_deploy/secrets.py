@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets as randomness
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from massive_deploy import atomic
 from massive_deploy.age_keys import Recipients, identity_file, open_sealed, own_key, require_identity, seal
 from massive_deploy.errors import MassiveDeployError, Refused, Unusable
 
-__all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with", "write_private"]
+__all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with"]
 
 FILE = "secrets.age"
 RECIPIENTS = "recipients.txt"
@@ -133,7 +132,7 @@ class Secrets:
             return False
         require_identity()
         sealed = seal(json.dumps(self._values, sort_keys=True).encode(), self.recipients.for_sealing())
-        write_private(self.file, sealed)
+        atomic.replace(self.file, sealed)
         self._changed = False
         return True
 
@@ -163,17 +162,3 @@ class Secrets:
         """This user's public key; the identity is made when there is none."""
         require_identity()
         return own_key()
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file at once by one that only its owner reads."""
-    handle = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115 - renamed below
-    try:
-        with handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        Path(handle.name).replace(path)
-    except BaseException:
-        Path(handle.name).unlink(missing_ok=True)
-        raise

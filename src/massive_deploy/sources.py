@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from massive_deploy import atomic
 from massive_deploy.environment import env_file
 from massive_deploy.errors import MassiveDeployError
 from massive_deploy.paths import cache_dir
@@ -262,7 +263,5 @@ def _pack(content: Source) -> Release:
     archive = cache_dir() / "sources" / f"{release}.tar.gz"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
-        fresh = archive.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(gzip.compress(raw.getvalue(), compresslevel=6, mtime=0))
-        fresh.replace(archive)
+        atomic.replace(archive, gzip.compress(raw.getvalue(), compresslevel=6, mtime=0))
     return Release(release, str(archive))

@@ -75,6 +75,12 @@ class Stack:
         run = self.command("exec", str(self.folder), "--hosts", host, "--", "sh", "-c", command, code=code)
         return "\n".join(line.partition(" | ")[2] for line in run.stdout.splitlines())
 
+    def inside(self, host: str, script: str, stdin: str = "") -> str:
+        """Run a shell script as root in a host's container, without the tool; its output, whatever its exit code."""
+        line = ["docker", "exec", "-i", f"{self.name}-{host}", "sh", "-c", script]
+        run = subprocess.run(line, input=stdin, capture_output=True, text=True, check=False, timeout=300)
+        return run.stdout
+
     def destroy(self) -> None:
         self.command("destroy", str(self.folder), "--confirm", self.name)
 

@@ -14,6 +14,7 @@ import pytest
 from massive_deploy.errors import MassiveDeployError
 from massive_deploy.targets import Machine, Ssh
 from massive_deploy.targets.docker import DockerTarget
+from massive_deploy.targets.docker_arguments import container_arguments
 from massive_deploy.targets.docker_engine import ours
 from massive_deploy.targets.image_controller import controller_recipe
 
@@ -96,6 +97,18 @@ def test_systemd_credentials_and_programs_in_tmp_work(hosts: dict[str, Ssh]) -> 
     printf '#!/bin/sh\\necho ran\\n' > /tmp/program && chmod +x /tmp/program && /tmp/program
     """
     assert run(hosts["web1"], script) == "word\nran\n"
+
+
+def test_a_machine_whose_maker_was_killed_before_it_had_the_key_is_reached(target: DockerTarget) -> None:
+    late = Machine("late", "172.31.213.5", 256, 1)
+    target.ensure([WEB1], print)
+    with engine() as client:
+        image = client.containers.get(f"{target.inventory}-web1").image
+        client.containers.create(**container_arguments(target.inventory, late, image.id))
+    try:
+        assert run(target.ensure([late], print)["late"], "hostname") == "late\n"
+    finally:
+        target.remove(["late"], print)
 
 
 def test_etc_hosts_can_be_replaced_and_stays_so_over_a_restart(target: DockerTarget, hosts: dict[str, Ssh]) -> None:

@@ -26,7 +26,8 @@ def up(
 
     Running it again changes nothing.
 
-    Exit codes: 0 done, 3 refused, 4 another run holds the lock, 5 some hosts failed, 6 the topology is wrong.
+    Exit codes: 0 done, 3 refused, 4 another run holds the lock, 5 some hosts failed, 6 the topology is wrong,
+    130 interrupted.
     """
     from massive_deploy.console import Reporter, RunLog
     from massive_deploy.inventory import open_inventory
@@ -44,6 +45,8 @@ def up(
     reporter = Reporter(RunLog(opened.name, "up"))
     try:
         outcome = bring_up(inventory, opened, reporter, Wish(selection, expected, split(lose), lock_wait, reason))
+    except KeyboardInterrupt:
+        raise reporter.interrupted(f"massive-deploy up {inventory}") from None
     finally:
         reporter.say(f"log: {reporter.log.path}")
     _ending(reporter, outcome)

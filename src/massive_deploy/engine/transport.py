@@ -103,7 +103,9 @@ class Fleet:
     def __init__(self, reach: Mapping[str, Ssh]) -> None:
         self._reach = dict(reach)
         inventory = Inventory(([(name, _data(ssh)) for name, ssh in reach.items()], {}))
-        self._state = State(inventory, Config(CONNECT_TIMEOUT=CONNECT_TIMEOUT, FAIL_PERCENT=0, PARALLEL=PARALLEL))
+        self._state = State()
+        # Not through the constructor, which takes an inventory without hosts for none.
+        self._state.init(inventory, Config(CONNECT_TIMEOUT=CONNECT_TIMEOUT, FAIL_PERCENT=0, PARALLEL=PARALLEL))
         self._state.check_for_changes = False
         self._events = _Events()
         self._state.add_callback_handler(self._events)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from massive_deploy.operate.observe import Session
 
 UNKNOWN = "unknown"
-"""Outcome of a run that no host has in its journal: nothing was to do, it was refused, or it was interrupted."""
+"""Outcome of a run that no host has in its journal: nothing was to do, it was refused, or it was killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,9 @@ class Run:
             yield
         except Refused:
             raise
+        except KeyboardInterrupt:
+            self._write(opened, "interrupted")
+            raise
         except Exception as error:
             what = error.what if isinstance(error, MassiveDeployError) else type(error).__name__
             self._write(opened, "failed", line((what.splitlines() or [""])[0])[:200])

@@ -56,7 +56,8 @@ def bring_up(inventory: Inventory, machine: Machine, present: Container | None) 
         steps.append("made")
     elif _update_limits(container, machine):
         steps.append(f"limits set to {machine.memory_mb} MiB, {machine.cpus:g} CPU")
-    if present is None or inventory.new_key:
+    # `created` is also what a run leaves that was killed before it had authorized its key.
+    if container.status == "created" or inventory.new_key:
         _authorize(container, inventory.public_key)
     if container.status == "paused":
         container.unpause()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from massive_deploy import atomic
 from massive_deploy.errors import MassiveDeployError
 
 
@@ -34,12 +33,13 @@ class Keys:
         return self.folder / "known_hosts"
 
     def make(self, comment: str) -> bool:
-        """Makes the key pair unless it exists; true if it was made."""
+        """Makes the key pair unless it exists; true as long as no machine is recorded that knows it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         if self.private.exists() and self.public.exists():
-            return False
-        self.private.unlink(missing_ok=True)
+            return not self.known_hosts.exists()
+        for path in (self.private, self.known_hosts):
+            path.unlink(missing_ok=True)
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(self.private)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
@@ -62,10 +62,7 @@ class Keys:
         wanted = merge_known_hosts(present, host_keys)
         if wanted != present:
             # ssh may read the file at any moment, so it is replaced whole.
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix="known_hosts.")
-            with os.fdopen(handle, "w") as file:
-                file.write(wanted)
-            Path(name).replace(self.known_hosts)
+            atomic.replace(self.known_hosts, wanted.encode())
 
     def remove(self) -> None:
         """Removes the files, and the folder unless something else is in it."""

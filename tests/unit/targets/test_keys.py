@@ -24,11 +24,23 @@ def test_the_key_is_private_and_made_once(tmp_path: Path) -> None:
 
     assert keys.make("massive-deploy demo")
     made = keys.private.read_bytes()
+    assert keys.make("massive-deploy demo"), "killed before a machine knew it"
+    keys.trust({"10.0.0.1": "ssh-ed25519 AAAA"})
     assert not keys.make("massive-deploy demo")
     assert keys.private.read_bytes() == made
     assert stat.S_IMODE(keys.folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(keys.private.stat().st_mode) == 0o600
     assert keys.public.read_text().startswith("ssh-ed25519 ")
+
+
+def test_a_lost_key_is_made_anew_and_every_machine_is_told(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    keys.make("massive-deploy demo")
+    keys.trust({"10.0.0.1": "ssh-ed25519 AAAA"})
+    keys.private.unlink()
+
+    assert keys.make("massive-deploy demo")
+    assert keys.make("massive-deploy demo")
 
 
 def test_removing_keeps_what_is_not_ours(tmp_path: Path) -> None:

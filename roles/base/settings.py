@@ -13,7 +13,7 @@ class Settings(Strict):
 
     journal: Megabytes = Field(default=200, ge=16, le=65536)
     """The journal's share of the disk; the oldest entries go first."""
-    apt_lock_timeout: int = Field(default=300, ge=0, le=3600)
+    apt_lock_timeout: int = Field(default=600, ge=0, le=1200)
     """Seconds apt waits for another apt to finish."""
     time_sync: bool = True
     """Keep the clock right with systemd-timesyncd. Turn off where chrony or another daemon does it."""

@@ -23,7 +23,7 @@ def plan(
 ) -> None:
     """Show what `up` would change, with diffs; changes nothing.
 
-    Exit codes: 0 nothing to do, 2 changes pending.
+    Exit codes: 0 nothing to do, 2 changes pending, 5 a host cannot be reached or is not fit for a run.
     """
     from massive_deploy.console import print_change, terminal
     from massive_deploy.engine import report, saved

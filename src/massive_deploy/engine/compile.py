@@ -14,7 +14,8 @@ from massive_deploy.engine.step import Step
 PACKAGES = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1
-get="apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0
+eval "$(apt-config shell patience DPkg::Lock::Timeout)"
+get="apt-get -y -q -o DPkg::Lock::Timeout=${patience:-600} -o Dpkg::Use-Pty=0
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
 # Into a file: when the controller is gone, nothing may stop apt in the middle for want of a reader.
 log=/var/log/massive-deploy-packages.log
@@ -26,15 +27,22 @@ restore() { rm -f "$policy"; [ ! -e "$policy.massive-deploy" ] || mv "$policy.ma
 trap restore EXIT
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
+# Another apt at work looks like an interrupted one: wait for it before anything else, and only once.
+if ! quietly $get check 2>/dev/null && grep -q 'Unable to acquire the dpkg' "$log"; then
+  echo "waited ${patience:-600} s for another package tool" >&2
+  apt-get -q -o DPkg::Lock::Timeout=0 check 2>&1 | grep '^E: ' >&2
+  exit 100
+fi
 if [ -n "$(dpkg --audit)" ]; then
   quietly dpkg --configure -a --force-confdef --force-confold
   quietly $get -f install
 fi
 [ $# -gt 0 ] || exit 0
 fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -360 2>/dev/null | head -n 1)
-[ -n "$fresh" ] || quietly $get update
-quietly $get --no-install-recommends install "$@" 2>/dev/null ||
-  { quietly $get update && quietly $get --no-install-recommends install "$@"; }
+install() { quietly $get --no-install-recommends install "$@"; }
+if [ -n "$fresh" ] && install "$@" 2>/dev/null; then exit 0; fi
+quietly $get update
+install "$@"
 """
 
 # Restarts and process ids must stay the same for a second: a service that fails at once is restarted over and over.
@@ -69,7 +77,8 @@ def package_step(plan: HostPlan) -> Step | None:
     if not plan.packages and not plan.heal_dpkg:
         return None
     body = f"set -- {shlex.join(plan.packages)}\n{PACKAGES}"
-    return Step("packages", f"install {len(plan.packages)} packages", body, timeout=1800)
+    count = len(plan.packages)
+    return Step("packages", f"install {count} package{'s' * (count != 1)}", body, timeout=1800)
 
 
 def steps(plan: RolePlan) -> list[Step]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from massive_deploy.engine import lock_script
 from massive_deploy.engine.lock_script import LOCK, MANUAL
-from massive_deploy.errors import Locked, MassiveDeployError
+from massive_deploy.errors import HostFailure, HostsFailed, Locked
 
 __all__ = ["LOCK", "MANUAL", "Manual", "command", "holder", "locked", "who"]
 
@@ -99,6 +99,7 @@ def locked(
 
     Raises:
         Locked: another run holds it on one of them, or there is a manual lock; says who.
+        HostsFailed: one of them does not let it be taken.
     """
     text = command(holder(reason))
     until = time.monotonic() + wait
@@ -139,7 +140,7 @@ def _take(fleet: Fleet, host: str, text: str, until: float, say: Callable[[str],
                 f"ask them; then: massive-deploy lock release {inventory}",
             )
         if kind != "busy":
-            raise MassiveDeployError(f"cannot take the lock on {host}", f"ssh {host} and look at {LOCK}")
+            raise HostsFailed([HostFailure(host, "connect", f"take the lock {LOCK}", first)])
         told = told or "it has not said who it is"
         if time.monotonic() >= until:
             raise Locked(

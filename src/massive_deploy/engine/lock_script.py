@@ -15,6 +15,8 @@ _TELL = r"""
 manual_lock() { [ -s "$manual" ] && printf 'manual ' && head -n 1 -- "$manual"; }
 run_lock() { IFS=' ' read -r pid told <"$lock.holder" && [ -d "/proc/$pid" ] && printf 'busy %s\n' "$told"; }
 """
+# The holder says a word now and then: once a wire was cut, nobody acknowledges it, and that ends the connection and so
+# the lock. Without it, sshd would wait for hours for a controller that is gone.
 _HOLD = r"""
 manual_lock && exit
 exec 9>>"$lock" || exit
@@ -33,7 +35,7 @@ esac
 manual_lock && exit
 new=$(mktemp "$lock.holder.XXXXXX") && printf '%s %s\n' "$$" "$text" >"$new" && mv -fT -- "$new" "$lock.holder"
 echo held
-cat >/dev/null
+while timeout 15 cat >/dev/null; [ $? -eq 124 ]; do echo; done
 rm -f -- "$lock.holder"
 """
 _STATUS = "run_lock 2>/dev/null\nmanual_lock\ntrue\n"

@@ -30,10 +30,17 @@ class UnitState:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Size of a host."""
+    """A host's size and what else a run depends on. `system` is the kernel's name and `release` the distribution's, as
+    `debian 13`; `clock` is in seconds since 1970; `free_mb` is what /var has left; `read_only` are folders.
+    """
 
     cpus: int = 0
     memory_mb: int = 0
+    system: str = ""
+    release: str = ""
+    clock: int | None = None
+    free_mb: int | None = None
+    read_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,11 @@ _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "di
 
 # Mostly built into the shell: what a probe costs is the processes it starts.
 _FACTS = r"""
+printf 'fact\tclock\t%s\n' "$(date +%s)"
+printf 'fact\tsystem\t%s\n' "$(uname -s)"
+printf 'fact\trelease\t%s\n' "$([ ! -r /etc/os-release ] || . /etc/os-release; echo "${ID-} ${VERSION_ID-}")"
+printf 'fact\tfree\t%s\n' "$(df -Pk /var | awk 'NR == 2 {print int($4 / 1024)}')"
+for folder in /etc /usr /var; do [ -w "$folder" ] || printf 'read-only\t%s\n' "$folder"; done
 printf 'fact\tcpus\t%s\n' "$(nproc)"
 memory=0  # in MiB: what the machine has, or less where a control group limits it
 while read -r name value _; do
@@ -154,12 +159,16 @@ class _Parser:
         self.tasks: dict[str, str] = {}
         self.guards: dict[str, str] = {}
         self.broken = False
+        self.read_only: list[str] = []
 
     def on_fact(self, name: str, value: str) -> None:
         self.facts[name] = value
 
     def on_dpkg_broken(self) -> None:
         self.broken = True
+
+    def on_read_only(self, folder: str) -> None:
+        self.read_only.append(folder)
 
     def on_entry(self, path: str, mode: str, owner: str, group: str, kind: str) -> None:
         self.entries[path] = Entry(_KINDS.get(kind, "other"), int(mode, 8), owner, group)
@@ -207,9 +216,8 @@ class _Parser:
         entries = {
             path: Entry(e.kind, e.mode, e.owner, e.group, self.shas.get(path, "")) for path, e in self.entries.items()
         }
-        facts = Facts(cpus=int(self.facts.get("cpus", 0)), memory_mb=int(self.facts.get("memory", 0)))
         return Observed(
-            facts=facts,
+            facts=self._facts(),
             entries=entries,
             texts=self.texts,
             packages=self.packages,
@@ -221,3 +229,18 @@ class _Parser:
             tasks=self.tasks,
             guards=self.guards,
         )
+
+    def _facts(self) -> Facts:
+        return Facts(
+            cpus=self._number("cpus") or 0,
+            memory_mb=self._number("memory") or 0,
+            system=self.facts.get("system", ""),
+            release=self.facts.get("release", "").strip(),
+            clock=self._number("clock"),
+            free_mb=self._number("free"),
+            read_only=tuple(self.read_only),
+        )
+
+    def _number(self, name: str) -> int | None:
+        text = self.facts.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() else None

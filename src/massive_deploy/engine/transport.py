@@ -21,6 +21,7 @@ monkey.patch_all(ssl=False)  # SSH needs no ssl, and it may be imported already
 
 from gevent import get_hub  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
+from paramiko import SSHException  # noqa: E402
 from pyinfra.api.command import FileDownloadCommand, FileUploadCommand, StringCommand  # noqa: E402
 from pyinfra.api.config import Config  # noqa: E402
 from pyinfra.api.connect import connect_all  # noqa: E402
@@ -32,8 +33,9 @@ from pyinfra.api.operations import run_ops  # noqa: E402
 from pyinfra.api.state import BaseStateCallback, State, StateStage  # noqa: E402
 
 from massive_deploy.engine.litter import UPLOADS, alone  # noqa: E402
+from massive_deploy.engine.lock import line  # noqa: E402
 from massive_deploy.engine.step import Output, Step  # noqa: E402
-from massive_deploy.errors import HostFailure  # noqa: E402
+from massive_deploy.errors import HostFailure, HostsFailed  # noqa: E402
 from massive_deploy.targets import Ssh  # noqa: E402
 
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())
@@ -45,9 +47,35 @@ logging.getLogger("paramiko").propagate = False
 get_hub().NOT_ERROR = (*get_hub().NOT_ERROR, PyinfraError)
 
 CONNECT_TIMEOUT = 10
+KEEPALIVE = 15
+SILENCE = 45
+"""Seconds after which a host that acknowledges nothing is given up; with KEEPALIVE, a cut wire is seen in a minute."""
 PARALLEL = 64
+LOST = "the connection was lost"
+# Not with "sudo: " in front, at which pyinfra would ask for the password.
+_CAN_SUDO = 'said=$(sudo -n true 2>&1) || { echo "${said#sudo*: }" >&2; exit 1; }'
+TROUBLE = (OSError, EOFError, SSHException, PyinfraError)
 
 OnStep = Callable[[str, Step, str], None]
+
+
+class _Transfer:
+    """Ends as a failed command, with its reason kept, whatever cuts it short; pyinfra lets most of that through."""
+
+    def execute(self, state: State, host: Host, arguments: Any) -> Any:
+        try:
+            return super().execute(state, host, arguments)  # type: ignore[misc]
+        except TROUBLE as error:
+            host.connector_data["trouble"] = f"{type(self).__name__.strip('_').lower()}: {error or 'connection lost'}"
+            return False
+
+
+class _Upload(_Transfer, FileUploadCommand):
+    pass
+
+
+class _Download(_Transfer, FileDownloadCommand):
+    pass
 
 
 @operation()
@@ -56,14 +84,14 @@ def perform_step(step: Step) -> Generator[FileUploadCommand | StringCommand | Fi
     script = step.script
     if step.upload is not None:
         place = f"{UPLOADS}{secrets.token_hex(8)}"
-        yield FileUploadCommand(str(step.upload), place, _sudo=False)
+        yield _Upload(str(step.upload), place, _sudo=False)
         script = f"export ARTIFACT={place}; trap 'rm -f {place}' EXIT\n(\n{script}\n)"
     yield StringCommand(alone(script, step.timeout), _stdin=step.stdin or [], _timeout=step.timeout)
     if step.download is not None:
         remote, local = step.download
         local.parent.mkdir(parents=True, exist_ok=True)
         part = local.with_suffix(local.suffix + ".part")
-        yield FileDownloadCommand(remote, str(part))
+        yield _Download(remote, str(part))
 
 
 class _Events(BaseStateCallback):
@@ -76,8 +104,11 @@ class _Events(BaseStateCallback):
 
     def host_connect(self, state: State, host: Host) -> None:  # noqa: ARG002
         client = host.connector.client  # type: ignore[attr-defined]
-        client.get_transport().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.get_transport().set_keepalive(15)
+        transport = client.get_transport()
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)
+        transport.set_keepalive(KEEPALIVE)
 
     def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # noqa: ARG002
         self.unreachable[host.name] = str(error)
@@ -119,7 +150,12 @@ class Fleet:
             for name in self._reach:
                 self._events.unreachable.setdefault(name, "not connected")
         self._state.set_stage(StateStage.Execute)
-        return {name: why for name, why in self._events.unreachable.items() if not self._host(name).connected}
+        unreachable = {name: why for name, why in self._events.unreachable.items() if not self._host(name).connected}
+        mute = {
+            name: Pool().spawn(_greeting, self._reach[name]) for name, why in unreachable.items() if "banner" in why
+        }
+        said = {name: job.get() for name, job in mute.items()}
+        return unreachable | {name: f"the SSH server says: {text}" for name, text in said.items() if text}
 
     def close(self) -> None:
         """Close every connection."""
@@ -132,47 +168,70 @@ class Fleet:
         found: Host = self._state.inventory.get_host(name)
         return found
 
-    def run(self, host: str, script: str, stdin: str = "", timeout: int = 60) -> Output:
+    def run(self, host: str, script: str, stdin: str = "", timeout: int = 60, *, sudo: bool = True) -> Output:
         """Run one script as root and return what it printed. Connection trouble is an unsuccessful Output."""
-        sudo = self._reach[host].user != "root"
+        become = sudo and self._reach[host].user != "root"
         try:
             ok, output = self._host(host).run_shell_command(
-                StringCommand(script), _stdin=stdin or [], _timeout=timeout, _sudo=sudo
+                StringCommand(script), _stdin=stdin or [], _timeout=timeout, _sudo=become
             )
         except TimeoutError:
             return Output(False, "", f"no answer within {timeout} s")
-        except (OSError, EOFError, PyinfraError, AttributeError) as error:
+        except (*TROUBLE, AttributeError) as error:
             return Output(False, "", f"connection lost: {error}")
+        if not ok and self._lost(host):
+            return Output(False, output.stdout, f"{output.stderr}\n{LOST}".strip())
         return Output(ok, output.stdout, output.stderr)
 
-    def sudo_problem(self, host: str) -> str:
-        """Why this host's user cannot become root without a password; empty when it can."""
-        if self._reach[host].user == "root":
-            return ""
-        ok, output = self._host(host).run_shell_command(StringCommand("sudo -n true"), _timeout=20)
-        return (
-            "" if ok else f"user {self._reach[host].user} cannot use sudo without a password: {output.stderr.strip()}"
-        )
+    def _lost(self, host: str) -> bool:
+        transport = self._host(host).connector.client.get_transport()  # type: ignore[attr-defined]
+        return transport is None or not transport.is_active()
+
+    def sudo_problems(self) -> Mapping[str, str]:
+        """Why users that are not root cannot become it without a password; only hosts where that is so."""
+        others = {name: ssh.user for name, ssh in self._reach.items() if ssh.user != "root"}
+        outputs = self.run_all(dict.fromkeys(others, _CAN_SUDO), timeout=20, sudo=False)
+        return {
+            name: f"user {others[name]} cannot use sudo without a password: {output.cause}"
+            for name, output in outputs.items()
+            if not output.ok
+        }
 
     def run_all(
-        self, scripts: Mapping[str, str], stdin: Mapping[str, str] | None = None, timeout: int = 60
+        self,
+        scripts: Mapping[str, str],
+        stdin: Mapping[str, str] | None = None,
+        timeout: int = 60,
+        *,
+        sudo: bool = True,
     ) -> Mapping[str, Output]:
         """Run a script on each host at the same time."""
         given = stdin or {}
         pool = Pool(PARALLEL)
         jobs = {
-            host: pool.spawn(self.run, host, script, given.get(host, ""), timeout) for host, script in scripts.items()
+            host: pool.spawn(self.run, host, script, given.get(host, ""), timeout, sudo=sudo)
+            for host, script in scripts.items()
         }
         pool.join()
         return {host: job.get() for host, job in jobs.items()}
 
     def hold(self, host: str, command: str) -> tuple[str, Any]:
-        """Start a command that stays until the connection ends; returns its first line of output and its channel."""
+        """Start a command that stays until the connection ends; returns its first line of output and its channel.
+
+        Raises:
+            HostsFailed: it ended without a word, or the connection is lost.
+        """
         client = self._host(host).connector.client  # type: ignore[attr-defined]
         words = command if self._reach[host].user == "root" else f"sudo -n {command}"
-        stdin, stdout, _ = client.exec_command(words)
-        first = stdout.readline().strip()
-        return first, (stdin, stdout)
+        try:
+            stdin, stdout, stderr = client.exec_command(words)
+            if first := stdout.readline().strip():
+                return first, (stdin, stdout)
+            why = stderr.read().decode("utf-8", "replace").strip()
+        except TROUBLE as error:
+            why = str(error)
+        why = f"{why}\n{LOST}".strip() if self._lost(host) else why or "the command said nothing"
+        raise HostsFailed([HostFailure(host, "connect", "take the lock", why)])
 
     def perform(self, steps: Mapping[str, Sequence[Step]], on_step: OnStep) -> list[HostFailure]:
         """Run the steps of each host in order, all hosts side by side; a host stops at its first failure."""
@@ -200,8 +259,7 @@ class Fleet:
             stopped = str(error)
         return self._failures(metas, stopped)
 
-    @staticmethod
-    def _failures(metas: Sequence[tuple[str, Step, Any]], stopped: str) -> list[HostFailure]:
+    def _failures(self, metas: Sequence[tuple[str, Step, Any]], stopped: str) -> list[HostFailure]:
         failures = []
         failed: set[str] = set()
         for host, step, meta in metas:
@@ -213,15 +271,27 @@ class Fleet:
             if host in failed:
                 continue  # it stopped at the step before
             failed.add(host)
-            cause = "it did not run; see the log"
-            if meta.is_complete():
-                output = Output(False, meta.stdout, meta.stderr)
-                gone = f"no answer within {step.timeout} s, or the connection was lost"
-                cause = output.cause if meta.stdout or meta.stderr else gone
+            cause = self._cause(host, step, meta) if meta.is_complete() else "it did not run; see the log"
             failures.append(HostFailure(host, step.role, step.name, cause))
         if stopped and not failures:
             failures.append(HostFailure("?", "?", "?", stopped))
         return failures
+
+    def _cause(self, host: str, step: Step, meta: Any) -> str:
+        said = Output(False, meta.stdout, meta.stderr).cause if meta.stdout or meta.stderr else ""
+        trouble = self._host(host).connector_data.pop("trouble", "")
+        lost = LOST if self._lost(host) else ""
+        return "\n".join(filter(None, (said, trouble, lost))) or f"no answer within {step.timeout} s"
+
+
+def _greeting(ssh: Ssh) -> str:
+    """What a server says instead of `SSH-2.0-…` when it will not talk; empty when it says nothing like that."""
+    try:
+        with socket.create_connection((ssh.host, ssh.port), CONNECT_TIMEOUT) as server:
+            said = line(server.recv(200).decode("utf-8", "replace"))
+    except OSError:
+        return ""
+    return "" if said.startswith("SSH-") else said
 
 
 def _data(ssh: Ssh) -> dict[str, Any]:

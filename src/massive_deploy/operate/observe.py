@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from massive_deploy.engine import probe
+from massive_deploy.engine import preflight, probe
 from massive_deploy.engine.litter import CLEAN, LONGEST
 from massive_deploy.engine.observed import Observed
-from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError
+from massive_deploy.errors import HostFailure, HostsFailed
+from massive_deploy.operate import unreachable as closed
 from massive_deploy.operate.prepare import machines, target
 from massive_deploy.render import Rendered
 
@@ -59,9 +61,10 @@ def session(inventory: Inventory, only: Iterable[str] | None = None, *, bear: bo
             live = {name: ssh for name, ssh in reach.items() if name not in unreachable}
             yield Session(fleet, live, frozenset(wanted - present), unreachable)
             return
-        _refuse_unreachable(inventory, reach, unreachable)
-        problems = {name: why for name in reach if (why := fleet.sudo_problem(name))}
-        if problems:
+        if unreachable:
+            start = f"docker start {inventory.name}-" if inventory.topology.target == "docker" else ""
+            raise HostsFailed(closed.failures(reach, unreachable, start))
+        if problems := fleet.sudo_problems():
             hint = "give the user `NOPASSWD: ALL` in sudoers, or set `user: root`"
             raise HostsFailed([HostFailure(name, "connect", "sudo", why, hint) for name, why in problems.items()])
         yield Session(fleet, reach, frozenset(wanted - present))
@@ -73,42 +76,26 @@ def _nobody() -> Fleet:
     return Fleet({})
 
 
-def _refuse_unreachable(inventory: Inventory, reach: Mapping[str, Ssh], unreachable: Mapping[str, str]) -> None:
-    if not unreachable:
-        return
-    failures = []
-    for name, why in sorted(unreachable.items()):
-        ssh = reach[name]
-        port = f" -p {ssh.port}" if ssh.port != 22 else ""
-        hint = (
-            f"ssh{port} {ssh.user}@{ssh.host}"
-            if inventory.topology.target == "ssh"
-            else f"docker start {inventory.name}-{name}"
-        )
-        failures.append(
-            HostFailure(name, "connect", f"ssh {ssh.user}@{ssh.host}:{ssh.port}", why, f"{hint}, then run this again")
-        )
-    raise HostsFailed(failures)
-
-
 def read(opened: Session, rendered: Rendered, *, clean: bool = False) -> dict[str, Observed]:
     """One probe per connected host; hosts that do not exist yet are observed as such.
 
     `clean` first waits for a step that a killed run has left going on, and clears its litter away.
 
     Raises:
-        MassiveDeployError: a host's probe printed nothing.
+        HostsFailed: a host's probe printed nothing, or hosts are not fit for a run.
     """
+    before = time.time()
     scripts = {host: probe.script(roles) for host, roles in rendered.items() if host in opened.reach}
     if clean:
         scripts = {host: f"(\n{CLEAN}\n) || exit\n{script}" for host, script in scripts.items()}
     timeout = PATIENCE + (LONGEST if clean else 0)
     outputs = opened.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=timeout)
+    after = time.time()
+    if silent := {host: output.cause for host, output in outputs.items() if "fact\t" not in output.stdout}:
+        hint = "see whether the host is healthy, then run this again"
+        raise HostsFailed([HostFailure(host, "probe", "read its state", why, hint) for host, why in silent.items()])
     seen = {host: Observed(exists=False) for host in rendered if host in opened.missing}
-    for host, output in outputs.items():
-        if "fact\t" not in output.stdout:
-            raise MassiveDeployError(
-                f"{host}: cannot read its state: {output.cause}", "see whether the host is healthy, then run this again"
-            )
-        seen[host] = probe.parse(output.stdout, rendered[host])
+    seen |= {host: probe.parse(output.stdout, rendered[host]) for host, output in outputs.items()}
+    if unfit := preflight.findings(seen, before, after):
+        raise HostsFailed(unfit)
     return seen

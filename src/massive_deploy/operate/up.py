@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from massive_deploy.console import Reporter
@@ -16,7 +16,7 @@ from massive_deploy.engine.narrow import Selection, narrow
 from massive_deploy.engine.observed import Observed
 from massive_deploy.engine.plan import Plan
 from massive_deploy.engine.saved import fingerprint
-from massive_deploy.errors import HostFailure, HostsFailed, MassiveDeployError, Refused
+from massive_deploy.errors import HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
 from massive_deploy.operate.giving_up import set_aside
 from massive_deploy.operate.guards import leaving, refuse_endangered, refuse_loss
@@ -84,6 +84,14 @@ def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()
     Raises:
         HostsFailed, Locked, InvalidInput, MassiveDeployError: see each; what ran before keeps running.
     """
+    try:
+        return _up(path, inventory, reporter, wish)
+    except HostsFailed as error:
+        hint = f"mend the cause, then: massive-deploy up {inventory.folder}"
+        raise HostsFailed([replace(f, next=f.next or hint) for f in error.failures]) from error
+
+
+def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Outcome:
     start = time.monotonic()
     selection = wish.selection
     run = Run("up", inventory.folder, reporter.log.path, wish.reason)
@@ -118,11 +126,8 @@ def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()
             )
         if not todo.empty:
             stages = compile_stages(todo, prepared.generations)
-            try:
-                with reporter.live():
-                    apply(opened.fleet, stages, reporter.on_stage, run.counting(reporter.on_step))
-            except HostsFailed as error:
-                raise _with_next(error, inventory) from error
+            with reporter.live():
+                apply(opened.fleet, stages, reporter.on_stage, run.counting(reporter.on_step))
             _look_again(opened, prepared, selection)
     return Outcome(inventory, run.operations, time.monotonic() - start)
 
@@ -139,11 +144,6 @@ def _with_facts(
     again = open_inventory(path)
     anew = prepare(again)
     return again, anew, read(opened, anew.rendered)
-
-
-def _with_next(error: HostsFailed, inventory: Inventory) -> HostsFailed:
-    hint = f"mend the cause, then: massive-deploy up {inventory.folder}"
-    return HostsFailed([HostFailure(f.host, f.stage, f.step, f.cause, f.next or hint) for f in error.failures])
 
 
 def _look_again(opened: Session, prepared: Prepared, selection: Selection) -> None:

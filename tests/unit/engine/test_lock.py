@@ -15,7 +15,7 @@ import pytest
 from massive_deploy.engine import lock as locks
 from massive_deploy.engine import lock_script
 from massive_deploy.engine.lock import Manual, holder, line, locked
-from massive_deploy.errors import Locked, MassiveDeployError
+from massive_deploy.errors import HostsFailed, Locked
 
 ODD = 'it\'s "odd" $(touch oops) `x` \\n \\ % %s * ; | & > < # ünï'
 
@@ -203,5 +203,20 @@ def test_text_that_would_steer_a_terminal_is_made_plain() -> None:
 
 def test_a_lock_that_cannot_be_taken_is_an_error_with_its_place(here: Here) -> None:
     Path(here.files("a")[0]).mkdir()
-    with pytest.raises(MassiveDeployError, match="cannot take the lock on a"), here.locked(["a"], "x"):
+    with pytest.raises(HostsFailed) as failed, here.locked(["a"], "x"):
         pytest.fail("it ran")
+    (one,) = failed.value.failures
+    assert one.host == "a"
+    assert locks.LOCK in one.step
+
+
+def test_a_holder_says_a_word_now_and_then_and_ends_with_its_input(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    held = lock_script.hold("me", str(lock), str(tmp_path / "manual")).replace("timeout 15 ", "timeout 0.1 ")
+    with subprocess.Popen(shlex.split(held), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(3)] == ["held\n", "\n", "\n"]
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(5) == 0
+    assert not Path(f"{lock}.holder").exists()

@@ -13,15 +13,33 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 JOURNALD = "/etc/systemd/journald.conf.d/massive-deploy.conf"
 SYSCTL = "/etc/sysctl.d/60-massive-deploy.conf"
 
-# Prints the settings that may be written here but differ: containers may write few or none of them.
+# Prints the settings that may be written here but differ: containers may write few or none of them. All are read by one
+# process: a probe of many hosts is mostly the start of processes, and the shell itself cannot read these files.
 SYSCTL_DIFFERS = f"""\
+set -f
+container=unknown paths= wanted=
 while IFS=' =' read -r key value; do
-    case "$key" in ''|'#'*) continue ;; esac
-    if [ "${{key#vm.}}" != "$key" ] && systemd-detect-virt --container --quiet; then continue; fi
-    path=/proc/sys/$(printf %s "$key" | tr . /)
-    [ -w "$path" ] || continue
-    [ "$(tr -s '\\t' ' ' < "$path")" = "$value" ] || echo "$key"
+    case "$key" in
+        ''|'#'*) continue ;;
+        vm.*)
+            [ $container != unknown ] || container=$(systemd-detect-virt --container --quiet && echo yes || echo no)
+            [ $container = no ] || continue ;;
+    esac
+    path=/proc/sys rest=$key
+    while [ "$rest" != "${{rest#*.}}" ]; do path=$path/${{rest%%.*}} rest=${{rest#*.}}; done
+    [ -w "$path/$rest" ] || continue
+    paths="$paths $path/$rest"
+    wanted="$wanted$key $path/$rest:$value
+"
 done < {SYSCTL}
+now=$(grep -H '' /dev/null $paths | tr -s '\\t' ' ')
+printf %s "$wanted" | while read -r key line; do
+    case "
+$now
+" in *"
+$line
+"*) ;; *) echo "$key" ;; esac
+done
 """
 
 CLOCK_KEPT = """\

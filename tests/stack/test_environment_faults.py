@@ -25,6 +25,11 @@ SSH = f"ssh root@{NETWORK}.12:22"
 WITHOUT_SL = "apt-get -q -y purge sl >/dev/null 2>&1"
 
 
+def other_apt(seconds: int) -> str:
+    """A real apt that holds its lock for a while."""
+    return f"apt-get -q -y -o DPkg::Pre-Invoke::='sleep {seconds}' install --reinstall procps"
+
+
 @pytest.fixture(scope="module")
 def lamps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lamps]:
     with live_lamps(tmp_path_factory.mktemp("lamps")) as made:
@@ -139,14 +144,13 @@ def test_a_host_restarted_in_the_middle(lamps: Lamps) -> None:
 
 
 def test_another_apt_is_waited_for(lamps: Lamps) -> None:
-    lamps.sh("lamp-1", "systemd-run -q --unit slow-apt apt-get -q -y -o DPkg::Pre-Invoke::='sleep 30' purge sl")
-    within(10, lambda: lamps.sh("lamp-1", "pgrep -x sleep", code=None), "apt holds its lock")
-    lamps.sh("lamp-2", WITHOUT_SL)
+    lamps.sh("lamp-1", WITHOUT_SL)
+    lamps.sh("lamp-1", f"systemd-run -q --unit slow-apt {other_apt(30)}")
+    within(30, lambda: "apt-get" in lamps.sh("lamp-1", "lslocks -n -o COMMAND"), "apt holds its lock")
     start = time.monotonic()
-    lamps.change()
-    lamps.stack.up()
-    assert time.monotonic() - start > 20
     lamps.healed()
+    assert time.monotonic() - start > 20
+    assert lamps.sh("lamp-1", "systemctl show -p Result --value slow-apt").strip() == "success"
 
 
 def test_another_apt_that_never_ends_is_named(lamps: Lamps) -> None:
@@ -155,9 +159,9 @@ def test_another_apt_that_never_ends_is_named(lamps: Lamps) -> None:
     lamps.sh("lamp-1", WITHOUT_SL)
     before = lamps.brightness
     lamps.change()
-    hold = "systemd-run -q --unit stuck-apt apt-get -q -y -o DPkg::Pre-Invoke::='sleep 600' install --reinstall procps"
+    hold = f"systemd-run -q --unit stuck-apt {other_apt(600)}"
     with lamps.with_("lamp-1", hold, "systemctl stop stuck-apt"):
-        within(30, lambda: lamps.sh("lamp-1", "pgrep -x sleep", code=None), "apt holds its lock")
+        within(30, lambda: "apt-get" in lamps.sh("lamp-1", "lslocks -n -o COMMAND"), "apt holds its lock")
         start = time.monotonic()
         said = lamps.fails("lamp-1 | packages: install 1 package")
         assert time.monotonic() - start < 30

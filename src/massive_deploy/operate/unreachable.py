@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from massive_deploy.errors import HostFailure
@@ -29,7 +30,7 @@ def login(ssh: Ssh) -> str:
 
 def advice(ssh: Ssh, why: str) -> str:
     """What mends a refusal, by the words it was told in; empty for a host that does not answer."""
-    known = str(ssh.known_hosts or "~/.ssh/known_hosts")
+    known = str(ssh.known_hosts or Path("~/.ssh/known_hosts").expanduser())
     entry = ssh.host if ssh.port == 22 else f"[{ssh.host}]:{ssh.port}"
     words = why.lower()
     if "does not match" in words:

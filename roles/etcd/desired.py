@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from massive_deploy.desired import Desired, Directory, File, Gate, Guard, Rolling, Task, Unit
+from massive_deploy.desired import Desired, Directory, File, Gate, Rolling, Task, Unit
 from massive_deploy.topology.layout import Host
 from massive_deploy.view import HostView
 
@@ -24,7 +24,6 @@ def desired(view: HostView) -> Desired:
         files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2", beginning=BEGINNING))),
         units=(Unit("etcd", restart_on=(CONFIG,)),),
         tasks=(_beginning(view), _passwords(view)),
-        guards=(_same_member(view),),
         rolling=Rolling(percent=1),
         gates=(Gate("etcd has a leader", f'curl -fsS --max-time 3 {LOCAL}/health | grep -q \'"health":"true"\'', 60),),
     )
@@ -33,19 +32,6 @@ def desired(view: HostView) -> Desired:
 def _config(view: HostView) -> str:
     members = ",".join(f"{host.name}={_peer(host)}" for host in view.running("etcd"))
     return view.render("etcd.j2", members=members, data=DATA, client=CLIENT, peer=PEER, metrics=METRICS)
-
-
-def _same_member(view: HostView) -> Guard:
-    """A member keeps its name and address for life: the others know it by them."""
-    observe = f"""
-[ -e {DATA}/member ] || exit 0
-value() {{ sed -n "s/^$1=//p" {CONFIG} 2>/dev/null | tr -d '"'; }}
-name=$(value ETCD_NAME); url=$(value ETCD_INITIAL_ADVERTISE_PEER_URLS)
-[ "$name $url" = {shlex.quote(f"{view.host.name} {_peer(view.host)}")} ] || [ -z "$name" ] ||
-  echo "member $name of etcd, known to the others as $url"
-"""
-    instead = "put names and addresses back: a member of etcd is replaced by leaving it out of the topology"
-    return Guard("another member of etcd", observe, instead)
 
 
 def _peer(host: Host) -> str:

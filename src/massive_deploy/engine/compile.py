@@ -129,11 +129,13 @@ def _directory(d: Directory) -> str:
 
 def _task_step(role: str, change: TaskChange) -> Step:
     task = change.task
+    # Who still sends when the step ends would take it for a lost connection.
+    drain = "cat >/dev/null" if task.stdin else ":"
     lines = [f"run() {{\n{task.run}\n}}", "set -eu"]
     if task.fetch is None:
         seen = f"timeout 10 sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null"
-        lines.append(f'if [ "$({seen})" = {shlex.quote(task.want.strip())} ]; then exit 0; fi')
-    lines.append("run")
+        lines.append(f'if [ "$({seen})" = {shlex.quote(task.want.strip())} ]; then {drain}; exit 0; fi')
+    lines += ["run", drain]
     if task.settle:
         late = shlex.quote(f"not so after {task.settle} s: {task.name}")
         lines += [

@@ -60,6 +60,7 @@ def _refuse_rename(inventory: Inventory, lose: Collection[str]) -> None:
 
 
 def _refuse_moved_quorum(inventory: Inventory, lose: Collection[str]) -> None:
+    _refuse_other_address(inventory)
     move = quorum_move(inventory)
     if move is None:
         return
@@ -75,6 +76,22 @@ def _refuse_moved_quorum(inventory: Inventory, lose: Collection[str]) -> None:
         raise Refused(
             told,
             f"keep it there; or, while the others are healthy: massive-deploy up {inventory.folder} --lose {words}",
+        )
+
+
+def _refuse_other_address(inventory: Inventory) -> None:
+    recorded = inventory.recorded.hosts if inventory.recorded is not None else {}
+    moved = [
+        f"{host.name} ({recorded[host.name].address} until now, {host.address} in the topology)"
+        for host in inventory.layout.hosts
+        if host.name in recorded
+        and {"quorum"} <= {*host.parts} & {*recorded[host.name].parts}
+        and recorded[host.name].address != host.address
+    ]
+    if moved:
+        raise Refused(
+            f"a member of etcd keeps its address, by which the others know it: {', '.join(moved)}",
+            "put the address back; a member is replaced by taking its name out of the topology",
         )
 
 

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
     from massive_deploy.topology.layout import Host
 
-# The position of a copy, then each database with its rows as the statistics count them.
+# Whether this copy leads, then each database. Rows are counted where that takes no time, otherwise estimated.
 LOOK = r"""
 cd /
 sql() { PGCONNECT_TIMEOUT=3 timeout 10 runuser -u postgres -- psql -XAtq -d "$1" -c "$2" 2>/dev/null; }
 [ "$(sql postgres 'SELECT pg_is_in_recovery()')" != f ] || printf ', leads it'
 for database in $(sql postgres "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"); do
   size=$(sql postgres "SELECT pg_size_pretty(pg_database_size('$database'))")
-  rows=$(sql "$database" "SELECT coalesce(sum(n_live_tup), 0) FROM pg_stat_user_tables")
-  printf '; %s %s, about %s rows' "$database" "$size" "$rows"
+  tables="FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text
+    NOT IN ('pg_catalog', 'information_schema')"
+  rows=$(sql "$database" "SET statement_timeout = '3s'; SELECT coalesce(sum((xpath('/row/count/text()',
+    query_to_xml(format('SELECT count(*) FROM %s', oid::regclass), true, true, '')))[1]::text::bigint), 0) $tables") ||
+    rows="about $(sql "$database" "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint $tables")"
+  printf '; %s %s, %s rows' "$database" "$size" "$rows"
 done
 """
 

@@ -75,8 +75,8 @@ class Lamps:
     def digest(self) -> dict[str, str]:
         """Of every host: what a run could change."""
         script = (
-            "find /etc /usr/local /var/lib/massive-deploy /var/lib/lamp-warm -type f -printf '%p %T@ %m %s\\n' 2>/dev/null |"
-            " sort | grep -v -e ^/usr/local/bin/ -e journal.jsonl; dpkg-query -W | sha256sum;"
+            "find /etc /usr/local /var/lib/massive-deploy /var/lib/lamp-warm -type f -printf '%p %T@ %m %s\\n'"
+            " 2>/dev/null | sort | grep -v -e ^/usr/local/bin/ -e journal.jsonl; dpkg-query -W | sha256sum;"
             " sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* | sort -u | xargs -r systemctl show -p Id,MainPID"
         )
         return {host: self.sh(host, script, code=None) for host in self.containers}

@@ -62,8 +62,8 @@ class Lamps:
     stack: Stack
     keys: Path
     containers: dict[str, Container]
-    secrets: Sequence[str] = ()
-    brightness: int = field(default=1)
+    secrets: Sequence[str] = field(default=(), repr=False)
+    brightness: int = 1
 
     def sh(self, host: str, script: str, code: int | None = 0) -> str:
         """Run a script as root past the network: it works on a host that is cut off."""
@@ -75,8 +75,8 @@ class Lamps:
     def digest(self) -> dict[str, str]:
         """Of every host: what a run could change."""
         script = (
-            "find /etc /usr/local /var/lib/massive-deploy /var/lib/lamp-warm -type f -printf '%p %T@ %m %s\\n' | sort |"
-            " grep -v -e ^/usr/local/bin/ -e journal.jsonl; dpkg-query -W | sha256sum;"
+            "find /etc /usr/local /var/lib/massive-deploy /var/lib/lamp-warm -type f -printf '%p %T@ %m %s\\n'"
+            " 2>/dev/null | sort | grep -v -e ^/usr/local/bin/ -e journal.jsonl; dpkg-query -W | sha256sum;"
             " sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* | sort -u | xargs -r systemctl show -p Id,MainPID"
         )
         return {host: self.sh(host, script, code=None) for host in self.containers}

@@ -1,11 +1,12 @@
 # make demo     bring up the demo stack on this machine, from nothing
 # make test     every check and test, the real stack's included
+# make kills SEEDS=20   runs killed at random moments, about three minutes a seed; goes on where it was interrupted
 # make clean-demo   remove the demo stack and all that belongs to it
 
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-.PHONY: demo test check unit stack docs lock wheel clean-demo setup
+.PHONY: demo test check unit stack kills docs lock wheel clean-demo setup
 
 setup:
 	@scripts/setup
@@ -30,6 +31,11 @@ unit: setup
 
 stack: setup
 	@pytest -m stack
+
+SEEDS ?= 20
+KILLS ?= /tmp/massive-deploy-kills
+kills: setup
+	@PYTHONPATH=tests/stack:tests/kills python tests/kills/matrix.py --seeds $(SEEDS) --folder $(KILLS)
 
 docs: setup
 	@massive-deploy explain --markdown >docs/topology.md

@@ -1,12 +1,13 @@
 # make demo     bring up the demo stack on this machine, from nothing
 # make test     every check and test, the real stack's included
 # make bench    first run and a run with nothing to do, beside plain shell and Ansible; make bench-growth: up to 100 hosts
+# make kills SEEDS=20   runs killed at random moments, about three minutes a seed; goes on where it was interrupted
 # make clean-demo   remove the demo stack and all that belongs to it
 
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-.PHONY: demo test check unit stack bench bench-growth docs lock wheel clean-demo setup
+.PHONY: demo test check unit stack bench bench-growth kills docs lock wheel clean-demo setup
 
 setup:
 	@scripts/setup
@@ -37,6 +38,11 @@ bench: setup
 
 bench-growth: setup
 	@python -m bench.growth
+
+SEEDS ?= 20
+KILLS ?= /tmp/massive-deploy-kills
+kills: setup
+	@PYTHONPATH=tests/stack:tests/kills python tests/kills/matrix.py --seeds $(SEEDS) --folder $(KILLS)
 
 docs: setup
 	@massive-deploy explain --markdown >docs/topology.md

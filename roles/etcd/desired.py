@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 
 from massive_deploy.desired import Desired, Directory, File, Gate, Rolling, Task, Unit
@@ -13,6 +14,7 @@ from .settings import CLIENT, DATA, METRICS, PEER
 CONFIG = "/etc/default/etcd"
 DROP_IN = "/etc/systemd/system/etcd.service.d/massive-deploy.conf"
 BEGINNING = "/var/lib/massive-deploy/etcd-beginning"
+PASSWORDS = "/etc/massive-deploy/etcd-passwords"
 LOCAL = f"http://127.0.0.1:{CLIENT}"
 
 
@@ -21,7 +23,11 @@ def desired(view: HostView) -> Desired:
     return Desired(
         packages=("etcd-server", "etcd-client", "curl"),
         directories=(Directory(DATA, 0o700, "etcd", "etcd"),),
-        files=(File(CONFIG, _config(view)), File(DROP_IN, view.render("massive-deploy.conf.j2", beginning=BEGINNING))),
+        files=(
+            File(CONFIG, _config(view)),
+            File(DROP_IN, view.render("massive-deploy.conf.j2", beginning=BEGINNING)),
+            *_password_file(view),
+        ),
         units=(Unit("etcd", restart_on=(CONFIG,)),),
         tasks=(_beginning(view), _passwords(view)),
         rolling=Rolling(percent=1),
@@ -55,16 +61,36 @@ def _beginning(view: HostView) -> Task:
 
 
 def _passwords(view: HostView) -> Task:
-    """Whoever reaches the port still needs a password: without one, anybody could name another leader."""
-    first = view.running("etcd")[0].name == view.host.name
-    run = view.render("passwords.sh.j2", endpoint=LOCAL, prefix="/massive/")
+    """Whoever reaches the port still needs a password: without one, anybody could name another leader.
+
+    The first member sets them, and keeps what it set last: changing them needs the password before.
+    """
     request = shlex.quote('{"key":"AA=="}')
+    asks = f"curl -s --max-time 3 -d {request} {LOCAL}/v3/kv/range | grep -o 'user name is empty' | head -n 1"
+    first = _sets_passwords(view)
+    last = f"sha256sum {PASSWORDS}.set 2>/dev/null | cut -c1-16"
     return Task(
         name="etcd asks for a password",
-        observe=f"curl -s --max-time 3 -d {request} {LOCAL}/v3/kv/range | grep -o 'user name is empty' | head -n 1",
-        want="user name is empty",
-        run=run if first else ":",
-        stdin=f"{view.secret('etcd/root')}\n{view.secret('etcd/patroni')}\n" if first else "",
+        observe=f"{asks}; {last}" if first else asks,
+        want=f"user name is empty\n{_fingerprint(view)}" if first else "user name is empty",
+        run=view.render("passwords.sh.j2", endpoint=LOCAL, prefix="/massive/", file=PASSWORDS) if first else ":",
         settle=60,
         secret=True,
     )
+
+
+def _sets_passwords(view: HostView) -> bool:
+    return view.running("etcd")[0].name == view.host.name
+
+
+def _passwords_text(view: HostView) -> str:
+    return f"{view.secret('etcd/root')}\n{view.secret('etcd/patroni')}\n"
+
+
+def _fingerprint(view: HostView) -> str:
+    """Tells other passwords from these, and tells nobody what they are."""
+    return hashlib.sha256(_passwords_text(view).encode()).hexdigest()[:16]
+
+
+def _password_file(view: HostView) -> tuple[File, ...]:
+    return (File(PASSWORDS, _passwords_text(view), mode=0o600, secret=True),) if _sets_passwords(view) else ()

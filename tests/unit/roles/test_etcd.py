@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from massive_deploy.roles.etcd.desired import CONFIG
+import hashlib
+
+from massive_deploy.roles.etcd.desired import CONFIG, PASSWORDS
 
 from .database_stack import content, desired, secret, shown, task
 
@@ -35,10 +37,21 @@ def test_debians_own_data_folder_is_never_used() -> None:
 
 
 def test_one_member_sets_the_passwords_and_the_others_wait() -> None:
-    first, other = task(desired("etcd", "db-1"), TASK), task(desired("etcd", "db-2"), TASK)
-    assert first.stdin.split() == [secret("etcd/root"), secret("etcd/patroni")]
-    assert (other.run, other.stdin) == (":", "")
-    assert first.want == other.want == "user name is empty"
+    first, other = desired("etcd", "db-1"), desired("etcd", "db-2")
+    (kept,) = (file for file in first.files if file.path == PASSWORDS)
+    assert kept.content.split() == [secret("etcd/root"), secret("etcd/patroni")]
+    assert (kept.secret, kept.mode, kept.owner) == (True, 0o600, "root")
+    assert PASSWORDS not in {file.path for file in other.files}
+    assert task(other, TASK).run == ":"
+    assert task(other, TASK).want == "user name is empty"
+
+
+def test_the_first_member_also_looks_whether_the_passwords_are_those_set_last() -> None:
+    first = task(desired("etcd", "db-1"), TASK)
+    text = f"{secret('etcd/root')}\n{secret('etcd/patroni')}\n"
+    assert first.want.splitlines() == ["user name is empty", hashlib.sha256(text.encode()).hexdigest()[:16]]
+    assert f"sha256sum {PASSWORDS}.set" in first.observe
+    assert first.run.rstrip().endswith(f"install -m 600 {PASSWORDS} {PASSWORDS}.set")
 
 
 def test_patroni_may_write_below_its_own_prefix_only() -> None:

@@ -26,7 +26,7 @@ def refuse_loss(inventory: Inventory, lose: Collection[str] = (), look: Holdings
         Refused: names each host and what is on it.
     """
     _refuse_rename(inventory, lose)
-    holding = [host for host in inventory.layout.leaving if host.cluster is not None and host.name not in lose]
+    holding = [host for host in inventory.layout.leaving if host.name not in lose and _had_data(inventory, host)]
     if holding:
         seen = look(inventory, holding)
         table = "\n".join(f"    {_what_it_holds(host)}{seen.get(host.name, '')}" for host in holding)
@@ -36,6 +36,12 @@ def refuse_loss(inventory: Inventory, lose: Collection[str] = (), look: Holdings
             f"put `replicas` and `shards` back, or: massive-deploy up {inventory.folder} --lose {names}",
         )
     _refuse_moved_quorum(inventory, lose)
+
+
+def _had_data(inventory: Inventory, host: Host) -> bool:
+    """Whether a database host leaves now; without parts in the record, it was given up in an earlier run."""
+    recorded = inventory.recorded
+    return host.cluster is not None and recorded is not None and bool(recorded.hosts[host.name].parts)
 
 
 def _what_it_holds(host: Host) -> str:

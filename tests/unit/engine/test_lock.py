@@ -153,7 +153,7 @@ def test_waiting_ends(here: Here) -> None:
     with (
         here.locked(["a"], "the long one"),
         pytest.raises(Locked, match="the long one"),
-        here.locked(["a"], "x", wait=0.2),
+        here.locked(["a"], "x", wait=2.5),
     ):
         pytest.fail("two runs held the lock")
     assert here.tries > 2

@@ -63,6 +63,13 @@ def test_a_named_host_may_go(folder: Path) -> None:
     refuse_loss(edited(folder, replicas=1), ["db-3"])
 
 
+def test_a_host_that_was_given_up_is_not_asked_for_again_and_still_reported(folder: Path) -> None:
+    save(edited(folder, replicas=1))
+    again = edited(folder, replicas=1)
+    refuse_loss(again)
+    assert [line.split()[0] for line in leaving(again)] == ["db-3"]
+
+
 def test_naming_only_some_of_them_is_not_enough(folder: Path) -> None:
     save(edited(folder, shards=2))
     with pytest.raises(Refused, match="database cluster 2"):

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 from harness import ROOT, Stack, stack, within
 
-from massive_deploy.engine.transport import connected
+from massive_deploy.engine.transport import Fleet, connected
 from massive_deploy.targets import Machine, Ssh
 from massive_deploy.targets.docker import DockerTarget
 
@@ -51,25 +50,39 @@ ROWS = "CREATE TABLE kept AS SELECT n, md5(n::text) AS word FROM generate_series
 CHECKSUM = "SELECT count(*) || md5(string_agg(n || word, chr(44) ORDER BY n)) FROM kept"
 
 
+# Of a machine: its cluster, its name in the topology, whether it follows, and what it holds.
+LOOK = f"""
+value() {{ sed -n "s/^$1: //p" /etc/patroni/config.yml 2>/dev/null | head -n 1 | tr -d '"'; }}
+sql() {{ runuser -u postgres -- psql -XAtq -d "$1" -c "$2" 2>/dev/null; }}
+cd /
+echo "$(value scope)" "$(value name)" "$(sql postgres 'SELECT pg_is_in_recovery()')" "$(sql shop "{CHECKSUM}")"
+"""
+
+
 @dataclass
 class Guarded:
-    """The running stack, the topology it runs by, and what its clusters held at first."""
+    """The running stack, the topology it runs by, what its clusters held at first, and root on every machine."""
 
     made: Stack
+    fleet: Fleet
     topology: str = ""
     held: Mapping[int, str] | None = None
 
+    def clusters(self) -> dict[int, tuple[str, str]]:
+        """Cluster → (name of its leader, what it holds), of those that have one leader."""
+        outputs = self.fleet.run_all({name: LOOK for name in NAMES if name.startswith(("db", "spare"))})
+        rows = [output.stdout.split() for output in outputs.values()]
+        leaders = [row for row in rows if len(row) == 4 and row[2] == "f"]
+        numbers = [int(row[0].rpartition("-")[2]) for row in leaders]
+        return {n: (row[1], row[3]) for n, row in zip(numbers, leaders, strict=True) if numbers.count(n) == 1}
+
     def leader(self, cluster: int) -> str:
         """The host that leads a cluster, as soon as there is one."""
-
-        def found() -> str:
-            shown = json.loads(self.made.command("status", str(self.made.folder), "--json", code=None).stdout)
-            return next((str(c["leader"] or "") for c in shown["clusters"] if c["name"].endswith(f"-{cluster}")), "")
-
-        return str(within(60, found, f"a leader of cluster {cluster}"))
+        return str(within(60, lambda: self.clusters().get(cluster, ("",))[0], f"a leader of cluster {cluster}"))
 
     def data(self, cluster: int) -> str:
-        return self.made.on(self.leader(cluster), f'{PSQL} shop -c "{CHECKSUM}"').strip()
+        self.leader(cluster)
+        return self.clusters()[cluster][1]
 
     def refused(self, edit: Callable[[str], str], *lose: str) -> str:
         """`plan` and `up` of the edited topology are refused; data and topology are as before."""
@@ -90,20 +103,6 @@ class Guarded:
         options = ("--lose", ",".join(lose)) if lose else ()
         self.made.command("up", str(self.made.folder), *options)
         self.made.command("plan", str(self.made.folder))
-
-
-@contextmanager
-def root_of(ssh: Ssh) -> Iterator[Callable[[str], str]]:
-    """Runs shell lines on a machine that is in no topology yet."""
-    with connected({"spare": ssh}) as (fleet, unreachable):
-        assert unreachable == {}
-
-        def run(script: str) -> str:
-            output = fleet.run("spare", script)
-            assert output.ok, output.stderr
-            return output.stdout
-
-        yield run
 
 
 def replaced(old: str, new: str) -> Callable[[str], str]:
@@ -147,14 +146,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, reach: Mapping[str, Ssh]) 
         f"  {name}: {{address: {ssh.host}, key: {ssh.key}, known_hosts: {ssh.known_hosts}, group: {name[:-2]}}}"
         for name, ssh in reach.items()
     ]
-    with stack(folder, NAME, destroy=False) as made:
+    with stack(folder, NAME, destroy=False) as made, connected(reach) as (fleet, unreachable):
+        assert unreachable == {}
         hosts = "\n".join(line for line in lines if "spare" not in line)
         topology = TOPOLOGY.format(name=NAME, source=ROOT / "examples/shop", hosts=hosts)
         made.write(topology)
         made.up()
-        running = Guarded(made, topology)
-        for cluster in (1, 2):
-            made.on(running.leader(cluster), f'{PSQL} shop -c "{ROWS}"')
+        running = Guarded(made, fleet, topology)
+        for host in ("db-1", "db-2", "db-3", "db-4"):
+            made.on(host, f'{PSQL} shop -c "{ROWS}"', code=None)  # refused where it follows
         running.held = {cluster: running.data(cluster) for cluster in (1, 2)}
         assert running.held[1].startswith("1000")
         yield running
@@ -256,18 +256,21 @@ echo precious >/srv/postgresql/data/marker
 def test_data_of_others_and_of_other_versions_on_a_new_host(guarded: Guarded, reach: Mapping[str, Ssh]) -> None:
     spare = reach["spare-1"]
     ssh = f"{{address: {spare.host}, key: {spare.key}, known_hosts: {spare.known_hosts}, group: db}}"
-    with root_of(spare) as run:
-        run(FOREIGN)
-        exchanged = replaced("  db-4: {", f"  db-9: {ssh}\n  # db-4: {{")
-        with_loss = guarded.refused(exchanged)
-        assert "db-4" in with_loss
-        said = guarded.refused(exchanged, "db-4", "db-9")
-        assert "db-9: PostgreSQL 16, " in said
-        assert "--lose" not in said
-        run("rm -r /var/lib/postgresql/16")
-        assert "db-9: a PostgreSQL data directory that was not made here" in guarded.refused(exchanged, "db-4")
-        guarded.done(exchanged, "db-4", "db-9")
-        assert run("cat /srv/postgresql/data.set-aside-*/marker").strip() == "precious"
+
+    def run(script: str) -> str:
+        return guarded.fleet.run("spare-1", script).stdout
+
+    run(FOREIGN)
+    exchanged = replaced("  db-4: {", f"  db-9: {ssh}\n  # db-4: {{")
+    with_loss = guarded.refused(exchanged)
+    assert "db-4" in with_loss
+    said = guarded.refused(exchanged, "db-4", "db-9")
+    assert "db-9: PostgreSQL 16, " in said
+    assert "--lose" not in said
+    run("rm -r /var/lib/postgresql/16")
+    assert "db-9: a PostgreSQL data directory that was not made here" in guarded.refused(exchanged, "db-4")
+    guarded.done(exchanged, "db-4", "db-9")
+    assert run("cat /srv/postgresql/data.set-aside-*/marker").strip() == "precious"
     within(60, lambda: healthy(guarded), "both clusters complete")
 
 

@@ -39,13 +39,16 @@ print(json.dumps(pick(json.load(sys.stdin), json.loads(sys.argv[1])), sort_keys=
 """
 
 
-# 409: another member has just sent the same; whether it is there is seen afterwards.
+# 409: another member has just sent the same; 503: it has only begun to read the store.
 _SEND = """
-code=$(curl -sS --max-time 20 --output /dev/null --write-out '%{http_code}' --config -)
-case $code in
-  2?? | 409) ;;
-  *) echo "Patroni answered $code" >&2; exit 1 ;;
-esac
+config=$(cat)
+for left in 9 8 7 6 5 4 3 2 1 0; do
+  code=$(printf '%s\\n' "$config" | curl -sS --max-time 20 --output /dev/null --write-out '%{http_code}' --config -) || :
+  case $code in 2?? | 409) return 0 ;; 4??) break ;; esac
+  sleep 1
+done
+echo "Patroni answered $code" >&2
+exit 1
 """
 
 

@@ -43,7 +43,7 @@ print(json.dumps(pick(json.load(sys.stdin), json.loads(sys.argv[1])), sort_keys=
 _SEND = """
 config=$(cat)
 for left in 9 8 7 6 5 4 3 2 1 0; do
-  code=$(printf '%s\\n' "$config" | curl -sS --max-time 20 --output /dev/null --write-out '%{http_code}' --config -) || :
+  code=$(printf '%s\\n' "$config" | curl -sS --max-time 20 -o /dev/null -w '%{http_code}' --config -) || :
   case $code in 2?? | 409) return 0 ;; 4??) break ;; esac
   sleep 1
 done

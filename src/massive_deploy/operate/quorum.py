@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from massive_deploy.engine.lock import locked
-from massive_deploy.errors import HostFailure, HostsFailed
+from massive_deploy.errors import HostFailure, HostsFailed, Refused
 from massive_deploy.operate.guards import quorum_move
-from massive_deploy.operate.observe import session
 
 if TYPE_CHECKING:
+    from massive_deploy.operate.observe import Session
     from massive_deploy.operate.prepare import Prepared
     from massive_deploy.targets import Say
 
@@ -29,11 +28,11 @@ ctl member list | grep -qF "$peer" || ctl member add "$joined" --peer-urls="$pee
 """
 
 
-def replace_member(prepared: Prepared, say: Say, lock_wait: float = 0) -> None:
+def replace_member(opened: Session, prepared: Prepared, say: Say) -> None:
     """Does nothing when the members stay; running it again is safe. Call before the new placement is recorded.
 
     Raises:
-        Locked: another run works on the staying members.
+        Refused: a staying member is not among the hosts of this run.
         HostsFailed: a staying member is not healthy, or etcd refused; its message is the cause.
     """
     inventory = prepared.inventory
@@ -43,6 +42,8 @@ def replace_member(prepared: Prepared, say: Say, lock_wait: float = 0) -> None:
     (left,), (joined,) = move
     layout = inventory.layout
     staying = [host for host in layout.running("etcd") if host.name != joined]
+    if any(host.name not in opened.reach for host in staying):
+        raise Refused("a member of etcd is replaced with all others at hand", "run it without --hosts")
     client, peer = layout.port("etcd", "client"), layout.port("etcd", "peer")
     words = {
         "left": left,
@@ -51,13 +52,8 @@ def replace_member(prepared: Prepared, say: Say, lock_wait: float = 0) -> None:
         "endpoints": ",".join(f"http://{host.address}:{client}" for host in staying),
     }
     given = "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items())
-    why = f"replace etcd's member {left} by {joined}"
-    with (
-        session(inventory, [host.name for host in staying]) as opened,
-        locked(opened.fleet, opened.reach, why, lock_wait, say, str(inventory.folder)),
-    ):
-        password = f"{prepared.secrets('etcd/root')}\n"
-        output = opened.fleet.run(staying[0].name, given + REPLACE, stdin=password, timeout=60)
+    password = f"{prepared.secrets('etcd/root')}\n"
+    output = opened.fleet.run(staying[0].name, given + REPLACE, stdin=password, timeout=60)
     if not output.ok:
         raise HostsFailed([HostFailure(staying[0].name, "etcd", f"replace {left} by {joined}", output.cause)])
     say(f"etcd: {left} is no longer a member, {joined} will join")

@@ -19,7 +19,7 @@ from massive_deploy.engine.saved import fingerprint
 from massive_deploy.errors import HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
 from massive_deploy.operate.giving_up import set_aside
-from massive_deploy.operate.guards import leaving, refuse_endangered, refuse_loss
+from massive_deploy.operate.guards import leaving, quorum_move, refuse_endangered, refuse_loss
 from massive_deploy.operate.hand_over import hand_over
 from massive_deploy.operate.holdings import look
 from massive_deploy.operate.journal import Run
@@ -64,12 +64,18 @@ def make_plan(inventory: Inventory, wish: Wish, *, keep: bool = False) -> Plan:
     refuse_loss(inventory, wish.lose, look)
     prepared = prepare(inventory)
     if keep:
-        save(inventory)
+        _record(inventory)
         prepared.secrets.save()
     with session(inventory, selection.hosts or None) as opened:
         observed = read(opened, prepared.rendered)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
         return _plan(prepared, observed, selection)
+
+
+def _record(inventory: Inventory) -> None:
+    """Record the placement; but a change of etcd's members only when it is done, or a killed run would hide it."""
+    if quorum_move(inventory) is None:
+        save(inventory)
 
 
 def _plan(prepared: Prepared, observed: Mapping[str, Observed], selection: Selection) -> Plan:
@@ -99,8 +105,7 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
     for line in leaving(inventory):
         reporter.say(line)
     prepared = prepare(inventory)
-    replace_member(prepared, reporter.say, wish.lock_wait)
-    save(inventory)
+    _record(inventory)
     prepared.secrets.save()
     wanted = [m for m in machines(inventory) if not selection.hosts or m.name in selection.hosts]
     target(inventory).ensure(wanted, reporter.say)
@@ -111,19 +116,17 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
         run.journaled(opened),
     ):
         observed: Mapping[str, Observed] = read(opened, prepared.rendered, clean=True)
-        inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
+        _refuse_other_plan(wish, _plan(prepared, observed, selection))
+        replace_member(opened, prepared, reporter.say)
+        inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
+        todo = _plan(prepared, observed, selection)
+        _refuse_other_plan(wish, todo)
         hand_over(opened, prepared, reporter.say)
         if set_aside(opened, prepared, observed, selection, reporter.say):
-            observed = read(opened, prepared.rendered)
-        todo = _plan(prepared, observed, selection)
+            todo = _plan(prepared, read(opened, prepared.rendered), selection)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))
-        if wish.expected and fingerprint(todo) != wish.expected:
-            raise Refused(
-                "this is no longer the plan that was saved: a host, the topology or a secret has changed",
-                "look at a new plan",
-            )
         if not todo.empty:
             stages = compile_stages(todo, prepared.generations)
             with reporter.live():
@@ -132,11 +135,18 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
     return Outcome(inventory, run.operations, time.monotonic() - start)
 
 
+def _refuse_other_plan(wish: Wish, found: Plan) -> None:
+    if wish.expected and fingerprint(found) != wish.expected:
+        what = "this is no longer the plan that was saved: a host, the topology or a secret has changed"
+        raise Refused(what, "look at a new plan")
+
+
 def _with_facts(
     path: Path, inventory: Inventory, prepared: Prepared, opened: Session, observed: Mapping[str, Observed]
 ) -> tuple[Inventory, Prepared, Mapping[str, Observed]]:
     """Record the size of given hosts on first sight; desired states are rendered anew when that changes them."""
     if inventory.topology.target != "ssh":
+        save(inventory)
         return inventory, prepared, observed
     facts = {name: (seen.facts.cpus, seen.facts.memory_mb) for name, seen in observed.items() if seen.exists}
     if not save(inventory, facts):

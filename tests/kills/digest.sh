@@ -90,8 +90,8 @@ if [ -e /etc/patroni/config.yml ]; then
   section pg-settings
   psql -d postgres -c "SELECT name, CASE WHEN name = 'primary_conninfo' THEN '' ELSE setting END, pending_restart
     FROM pg_settings WHERE source NOT IN ('default', 'override', 'client') OR pending_restart ORDER BY name"
-  section pg-slots
-  psql -d postgres -c 'SELECT slot_name, slot_type, active FROM pg_replication_slots ORDER BY 1'
+  section pg-slots  # Patroni keeps the slot of a member that left for half an hour
+  psql -d postgres -c 'SELECT slot_name, slot_type FROM pg_replication_slots WHERE active ORDER BY 1'
   section patroni-live
   rest=$(ss -Hltn 'sport = :8008' | awk '{print $4}' | head -n 1)
   curl -sS --max-time 5 "http://$rest/config" | python3 -m json.tool --sort-keys

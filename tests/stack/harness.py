@@ -20,6 +20,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_HOSTS: dict[str, tuple[str, dict[str, Any]]] = {}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -67,11 +69,24 @@ class Stack:
         self.write(text.replace(old, new))
 
     def hosts(self) -> dict[str, Any]:
-        listed = json.loads(self.command("hosts", str(self.folder), "--json").stdout)
-        return {host["name"]: host for host in listed}
+        """As `massive-deploy hosts --json` tells them, asked anew when the topology or the placement has changed."""
+        files = [self.folder / name for name in ("topology.yaml", "placement.yaml")]
+        state = "".join(path.read_text(encoding="utf-8") for path in files if path.exists())
+        if _HOSTS.get(str(self.folder), ("", {}))[0] != state:
+            listed = json.loads(self.command("hosts", str(self.folder), "--json").stdout)
+            _HOSTS[str(self.folder)] = (state, {host["name"]: host for host in listed})
+        return _HOSTS[str(self.folder)][1]
 
     def on(self, host: str, command: str, code: int | None = 0) -> str:
-        """Run a shell line as root on one host; its output without the prefix."""
+        """Run a shell line as root in a host's container; all it printed. Fails the test on another exit code."""
+        line = ["docker", "exec", f"{self.name}-{host}", "sh", "-c", command]
+        run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
+        if code is not None and run.returncode != code:
+            pytest.fail(f"{host}: {command}: exit {run.returncode}, wanted {code}\n{run.stdout}\n{run.stderr}")
+        return run.stdout + run.stderr
+
+    def through(self, host: str, command: str, code: int | None = 0) -> str:
+        """The same through `massive-deploy exec`, which goes by the topology; its output without the prefix."""
         run = self.command("exec", str(self.folder), "--hosts", host, "--", "sh", "-c", command, code=code)
         return "\n".join(line.partition(" | ")[2] for line in run.stdout.splitlines())
 

@@ -154,7 +154,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, reach: Mapping[str, Ssh]) 
         made.up()
         running = Guarded(made, fleet, topology)
         for host in ("db-1", "db-2", "db-3", "db-4"):
-            made.on(host, f'{PSQL} shop -c "{ROWS}"', code=None)  # refused where it follows
+            made.through(host, f'{PSQL} shop -c "{ROWS}"', code=None)  # refused where it follows
         running.held = {cluster: running.data(cluster) for cluster in (1, 2)}
         assert running.held[1].startswith("1000")
         yield running
@@ -164,7 +164,7 @@ def switch_over(guarded: Guarded, cluster: int, to: str) -> None:
     leader = guarded.leader(cluster)
     if leader != to:
         wish = f"--leader {leader} --candidate {to} --force {NAME}-{cluster}"
-        guarded.made.on(leader, f"patronictl -c /etc/patroni/config.yml switchover {wish}")
+        guarded.made.through(leader, f"patronictl -c /etc/patroni/config.yml switchover {wish}")
         within(60, lambda: guarded.leader(cluster) == to, f"{to} leads")
         within(60, lambda: healthy(guarded), "both clusters complete")
 
@@ -191,7 +191,7 @@ def test_lowered_parameters_are_refused_until_they_are_named(guarded: Guarded) -
     lower = setting("max_connections: 150")
     assert "max_connections goes down from 200 to 150" in guarded.refused(lower)
     guarded.done(lower, "parameters")
-    live = guarded.made.on("db-1", "patronictl -c /etc/patroni/config.yml show-config")
+    live = guarded.made.through("db-1", "patronictl -c /etc/patroni/config.yml show-config")
     assert "max_connections: 150" in live
 
 
@@ -203,7 +203,7 @@ def test_another_data_directory_is_refused_until_each_host_is_named(guarded: Gua
     guarded.refused(moved, "db-1", "db-2", "db-3")
     guarded.done(moved, "db-1", "db-2", "db-3", "db-4")
     assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
-    assert guarded.made.on("db-1", f'{PSQL} postgres -c "SHOW data_directory"').strip() == "/srv/postgresql/data"
+    assert guarded.made.through("db-1", f'{PSQL} postgres -c "SHOW data_directory"').strip() == "/srv/postgresql/data"
 
 
 def test_fewer_replicas_and_a_leader_that_leaves(guarded: Guarded) -> None:
@@ -219,7 +219,7 @@ def test_fewer_replicas_and_a_leader_that_leaves(guarded: Guarded) -> None:
     assert guarded.leader(2) == "db-3"
     assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
     for host in ("db-1", "db-3", "web-1"):
-        assert '"health":"true"' in guarded.made.on(host, "curl -fsS http://127.0.0.1:2379/health")
+        assert '"health":"true"' in guarded.made.through(host, "curl -fsS http://127.0.0.1:2379/health")
     for host in ("db-2", "db-4"):
         assert f"{host}" in guarded.made.command("plan", str(guarded.made.folder)).stdout
         guarded.made.command("retire", str(guarded.made.folder), host, "--confirm", host)
@@ -240,7 +240,7 @@ def test_two_hosts_of_different_clusters_change_places(guarded: Guarded, reach: 
     assert f"db-4: member db-2 of database cluster {NAME}-1" in said
     assert "shop " in said
     guarded.done(swap, "db-2", "db-4")
-    assert "/srv/postgresql/data.set-aside-" in guarded.made.on("db-2", "ls -d /srv/postgresql/*")
+    assert "/srv/postgresql/data.set-aside-" in guarded.made.through("db-2", "ls -d /srv/postgresql/*")
     within(60, lambda: healthy(guarded), "both clusters complete")
     assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
 
@@ -296,6 +296,6 @@ def test_another_name_loses_everything_and_must_be_meant(guarded: Guarded) -> No
     said = guarded.made.command("up", str(guarded.made.folder), "--lose", NAME, code=3).stderr
     assert f"db-1: member db-1 of database cluster {NAME}-1" in said
     guarded.done(renamed, NAME, "db-1", "db-2")
-    assert "set-aside" in guarded.made.on("db-1", "ls -d /srv/postgresql/*")
-    assert "kept" not in guarded.made.on(guarded.leader(1), f'{PSQL} shop -c "\\dt"')
+    assert "set-aside" in guarded.made.through("db-1", "ls -d /srv/postgresql/*")
+    assert "kept" not in guarded.made.through(guarded.leader(1), f'{PSQL} shop -c "\\dt"')
     assert guarded.made.http("/", host="web-1").status == 200

@@ -81,17 +81,13 @@ def test_changes_killed_there_and_back(pair: Stack, uninterrupted: tuple[State, 
     assert trial(Config(pair), SEED + 1, within_lines(60, SEED + 1), 0, uninterrupted[0]).problems == []
 
 
-def heeds_interrupts() -> None:
-    """Tests that were begun in the background ignore SIGINT, and what they start would as well."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_what_is_done_and_how_to_go_on(
     pair: Stack, uninterrupted: tuple[State, list[float]], number: signal.Signals
 ) -> None:
     Pair(pair).topology(0, 1 if number == signal.SIGINT else 0)
-    line = [sys.executable, "-m", "massive_deploy", "up", str(pair.folder)]
+    # Tests that were begun in the background ignore SIGINT, and what they start would as well.
+    line = ["env", "--default-signal=INT", sys.executable, "-m", "massive_deploy", "up", str(pair.folder)]
     process = subprocess.Popen(
         line,
         env=dict(pair.environment),
@@ -99,7 +95,6 @@ def test_an_interrupted_run_says_what_is_done_and_how_to_go_on(
         stderr=subprocess.PIPE,
         text=True,
         bufsize=1,
-        preexec_fn=heeds_interrupts,
     )
     assert process.stdout is not None
     stages = (heard for heard in process.stdout if heard.startswith("["))

@@ -55,7 +55,8 @@ LOOK = f"""
 value() {{ sed -n "s/^$1: //p" /etc/patroni/config.yml 2>/dev/null | head -n 1 | tr -d '"'; }}
 sql() {{ runuser -u postgres -- psql -XAtq -d "$1" -c "$2" 2>/dev/null; }}
 cd /
-echo "$(value scope)" "$(value name)" "$(sql postgres 'SELECT pg_is_in_recovery()')" "$(sql shop "{CHECKSUM}")"
+echo "$(value scope)" "$(value name)" "$(sql postgres 'SELECT pg_is_in_recovery()')" \\
+  "$(sql shop "{CHECKSUM}" || echo nothing)"
 """
 
 

@@ -36,6 +36,11 @@ def hand_over(opened: Session, prepared: Prepared, say: Say) -> None:
         asked = staying[0]
         members = _members(opened.fleet, layout, asked)
         leader = next((name for name, one in members.items() if one["role"] == "leader"), "")
+        if not leader:
+            raise Refused(
+                f"{asked} does not know who leads database cluster {cluster.name}: it may be a host that leaves",
+                f"see: massive-deploy status {prepared.inventory.folder}",
+            )
         if leader in leaving:
             candidate = _candidate(cluster, leader, members)
             _switch(opened.fleet, layout, asked, {"leader": leader, "candidate": candidate}, prepared)

@@ -1,5 +1,6 @@
 # make demo     bring up the demo stack on this machine, from nothing
 # make test     every check and test, the real stack's included
+# make proofs   faults of the surroundings on real hosts, and a watch for secrets during whole runs: a quarter of an hour
 # make bench    first run and a run with nothing to do, beside plain shell and Ansible; make bench-growth: up to 100 hosts
 # make kills SEEDS=20   runs killed at random moments, about three minutes a seed; goes on where it was interrupted
 # make clean-demo   remove the demo stack and all that belongs to it
@@ -7,7 +8,7 @@
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-.PHONY: demo test check unit stack bench bench-growth kills docs lock wheel clean-demo setup
+.PHONY: demo test check unit stack proofs bench bench-growth kills docs lock wheel clean-demo setup
 
 setup:
 	@scripts/setup
@@ -20,7 +21,10 @@ clean-demo: setup
 	@rm -f inventories/demo/placement.yaml inventories/demo/secrets.age inventories/demo/recipients.txt
 
 test: setup check
-	@pytest
+	@pytest -m "not proof"
+
+proofs: setup
+	@pytest -m proof
 
 check: setup
 	@ruff check .

@@ -19,7 +19,7 @@ from watching import Watch, disguises, watch
 from massive_deploy.inventory import open_inventory
 from massive_deploy.operate.prepare import prepare
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.proof]
 NAME = os.environ.get("CANARY_NAME", "md-canary")
 GIVEN = "app/env/payment_token"
 NEW = " (new)"

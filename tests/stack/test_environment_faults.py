@@ -14,7 +14,7 @@ from harness import visitors, within
 from lamps import CONTROLLER, HOSTS, NETWORK, Lamps, live_lamps
 from stub_mirror import stub_mirror
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.proof]
 CUT = (
     "nft add table inet cut; nft 'add chain inet cut in { type filter hook input priority -10; }';"
     "nft 'add chain inet cut out { type filter hook output priority -10; }';"

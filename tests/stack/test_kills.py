@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from digest import State, differences, state
-from harness import Stack, within
+from harness import Stack
 from scenarios import Config, Pair, Replica, inventory, nothing_there, site
 from trial import Kill, look, run, trial
 
@@ -162,7 +162,7 @@ def test_every_drift_is_found_by_plan_and_healed_by_up(pair: Stack, uninterrupte
     pair.up()
     pair.command("plan", str(pair.folder))
     pair.command("verify", str(pair.folder))
-    assert within(20, lambda: differences(uninterrupted[0], state(pair)) == [], "the state before the drifts")
+    assert differences(uninterrupted[0], state(pair)) == []
 
 
 def test_a_run_killed_on_the_way_up_from_nothing(pair: Stack, uninterrupted: tuple[State, list[float]]) -> None:

@@ -1,5 +1,5 @@
 # make demo     bring up the demo stack on this machine, from nothing
-# make test     every check and test, the real stack's included
+# make test     the gate: checks and tests, the real stack's included
 # make proofs   faults of the surroundings on real hosts, and a watch for secrets during whole runs: a quarter of an hour
 # make bench    first run and a run with nothing to do, beside plain shell and Ansible; make bench-growth: up to 100 hosts
 # make kills SEEDS=20   runs killed at random moments, about three minutes a seed; goes on where it was interrupted

@@ -76,9 +76,10 @@ def _pack(view: HostView, release: Release) -> Task:
 
 
 def _migrate(view: HostView, release: Release) -> tuple[Task, ...]:
-    aliases = [alias.name for alias in view.layout.aliases if alias.writable]
-    want = " ".join([release.id, *aliases])
-    steps = [f"{SCRIPTS}/manage {release.id} migrate --noinput --database={alias}" for alias in aliases]
+    clusters = {cluster.number: cluster.name for cluster in view.layout.clusters}
+    aliases = [alias for alias in view.layout.aliases if alias.writable]
+    want = " ".join([release.id, *(f"{alias.name}@{clusters[alias.cluster]}" for alias in aliases)])
+    steps = [f"{SCRIPTS}/manage {release.id} migrate --noinput --database={alias.name}" for alias in aliases]
     run = " && ".join([*steps, f"echo {shlex.quote(want)} > {MIGRATED}"])
     observe = f"cat {MIGRATED} 2>/dev/null || true"
     timeout = view.settings.migrate_timeout

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from massive_deploy.engine.probe import STATE
 from massive_deploy.errors import HostFailure, HostsFailed
 from massive_deploy.operate.guards import endangered
 
@@ -29,7 +30,7 @@ def set_aside(
 ) -> bool:
     """Move aside what guards found (all of it was given up by name); whether there was anything.
 
-    A database cluster that loses every copy is also forgotten by etcd, so that it can begin anew.
+    A database cluster that loses every copy is also forgotten by etcd, so that it can begin anew, and migrated anew.
 
     Raises:
         HostsFailed: something could not be moved; the rest was.
@@ -57,4 +58,6 @@ def _forget(opened: Session, prepared: Prepared, hosts: Collection[str]) -> None
         if keepers and all(host.name in hosts for host in cluster.hosts):
             words = {"port": str(layout.port("etcd", "client")), "prefix": f"{layout.namespace}{cluster.name}/"}
             given = "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items())
+            builders = [host.name for host in layout.running("release") if host.name in opened.reach]
+            opened.fleet.run_all(dict.fromkeys(builders, f"rm -f {STATE}/migrated"))
             opened.fleet.run(keepers[0], given + FORGET, stdin=f"{prepared.secrets('etcd/patroni')}\n")

@@ -33,7 +33,7 @@ def test_one_app_host_needs_no_pack() -> None:
 
 def test_every_writable_database_is_migrated() -> None:
     *_, migrate = desired("release", "app-1", shards=2).tasks
-    assert migrate.want == f"{RELEASE.id} default shard1 shard2"
+    assert migrate.want == f"{RELEASE.id} default@trial-1 shard1@trial-1 shard2@trial-2"
     assert migrate.run.count(" migrate --noinput --database=") == 3
     assert "replica" not in migrate.run
 

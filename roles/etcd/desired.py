@@ -73,7 +73,9 @@ def _passwords(view: HostView) -> Task:
         name="etcd asks for a password",
         observe=f"{asks}; {last}" if first else asks,
         want=f"user name is empty\n{_fingerprint(view)}" if first else "user name is empty",
-        run=view.render("passwords.sh.j2", endpoint=LOCAL, prefix="/massive/", file=PASSWORDS) if first else ":",
+        run=view.render("passwords.sh.j2", endpoint=LOCAL, prefix="/massive/", file=PASSWORDS, asks=asks)
+        if first
+        else ":",
         settle=60,
         secret=True,
     )

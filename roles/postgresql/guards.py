@@ -6,10 +6,13 @@ import json
 import shlex
 
 from massive_deploy.desired import Guard
+from massive_deploy.shell import assignments
 from massive_deploy.view import HostView
 
 from .dynamic import dynamic
-from .settings import CONFIG, REST, SOCKETS, SQL, VERSION
+from .patroni import get
+from .settings import CONFIG, REST, VERSION
+from .sql import CLIENT
 
 BIN = f"/usr/lib/postgresql/{VERSION}/bin"
 WATCHED = (
@@ -22,11 +25,21 @@ WATCHED = (
 )
 """A replica refuses to start with less of these than its leader ran with (PostgreSQL 17 manual, section 26.4.3)."""
 
+# What Patroni's present configuration says is read by the shell itself: every probe does it.
 _READ = f"""
-value() {{ sed -n "s/^ *$1: //p" {CONFIG} 2>/dev/null | head -n 1 | tr -d '"'; }}
-scope=$(value scope); member=$(value name); data=$(value data_dir)
+config={CONFIG} scope= member= data=
+if [ -r $config ]; then
+  while read -r key word _; do
+    word=${{word#\\"}}; word=${{word%\\"}}
+    case $key in
+      scope:) scope=${{scope:-$word}} ;;
+      name:) member=${{member:-$word}} ;;
+      data_dir:) data=${{data:-$word}} ;;
+    esac
+  done <$config
+fi
 size() {{ du -sh -- "$1" 2>/dev/null | cut -f 1; }}
-sql() {{ runuser -u postgres -- {BIN}/psql -h {SOCKETS} -p {SQL} -XAtq -d "$1" -c "$2" 2>/dev/null; }}
+sql() {{ {CLIENT} -d "$1" -c "$2" 2>/dev/null; }}
 control() {{ {BIN}/pg_controldata "$target" 2>/dev/null | sed -n "s/^$1: *//p"; }}
 """
 
@@ -81,7 +94,7 @@ set -e
 systemctl stop patroni
 install -d -m 755 -o postgres -g postgres "${target%/*}"
 mv -T -- "$data" "$target"
-sed -i "s|^  data_dir: .*|  data_dir: $target|" /etc/patroni/config.yml
+sed -i "s|^  data_dir: .*|  data_dir: $target|" $config
 echo "$data is $target now"
 """
 
@@ -108,54 +121,43 @@ for name, wanted in json.loads(sys.argv[1]).items():
 
 def guards(view: HostView) -> tuple[Guard, ...]:
     """In the order in which they matter."""
-    return (_foreign(view), _other_version(view), _moved(view), _birth(view), _lowered(view))
-
-
-def _foreign(view: HostView) -> Guard:
-    given = _given(view)
-    return Guard(
-        name="data of another cluster",
-        observe=given + _FOREIGN,
-        instead="use another machine, or put names and addresses back as they were",
-        word=view.host.name,
-        set_aside=given + _SET_ASIDE,
-    )
-
-
-def _other_version(view: HostView) -> Guard:
-    return Guard(
-        name="another major version",
-        observe=_given(view) + _OTHER_VERSION,
-        instead=f"data of another version is not opened by PostgreSQL {VERSION}: dump it there and restore it here",
-    )
-
-
-def _moved(view: HostView) -> Guard:
-    given = _given(view)
-    return Guard(
-        name="another data directory",
-        observe=given + _MOVED,
-        instead="put `roles: postgresql: data` back; going on stops this node and moves its data there",
-        word=view.host.name,
-        set_aside=given + _MOVE,
-    )
-
-
-def _birth(view: HostView) -> Guard:
-    return Guard(
-        name="what a cluster is born with",
-        observe=_given(view) + _BIRTH,
-        instead="put `checksums` and `locale` back; to change them, make a new inventory and restore a dump into it",
+    given, name = _given(view), view.host.name
+    return (
+        Guard(
+            "data of another cluster",
+            given + _FOREIGN,
+            instead="use another machine, or put names and addresses back as they were",
+            word=name,
+            set_aside=given + _SET_ASIDE,
+        ),
+        Guard(
+            "another major version",
+            given + _OTHER_VERSION,
+            instead=f"data of another version is not opened by PostgreSQL {VERSION}: dump it there and restore it here",
+        ),
+        Guard(
+            "another data directory",
+            given + _MOVED,
+            instead="put `roles: postgresql: data` back; going on stops this node and moves its data there",
+            word=name,
+            set_aside=given + _MOVE,
+        ),
+        Guard(
+            "what a cluster is born with",
+            given + _BIRTH,
+            instead="put `checksums` and `locale` back; to change them, make a new inventory and restore a dump "
+            "into it",
+        ),
+        _lowered(view),
     )
 
 
 def _lowered(view: HostView) -> Guard:
     parameters = dynamic(view)["postgresql"]["parameters"]
     wanted = shlex.quote(json.dumps({name: parameters[name] for name in WATCHED if name in parameters}))
-    live = f"curl -fsS --max-time 4 http://{view.host.address}:{REST}/config 2>/dev/null"
     return Guard(
         name="less than replicas need",
-        observe=f"{live} | python3 -c {shlex.quote(_LOWERED)} {wanted} 2>/dev/null || :",
+        observe=f"{get(view, 'config')} | python3 -c {shlex.quote(_LOWERED)} {wanted} 2>/dev/null || :",
         instead="put it back: replicas refuse to start with less than their leader last ran with",
         word="parameters",
     )
@@ -173,4 +175,4 @@ def _given(view: HostView) -> str:
         "peers": peers,
         "rest": str(REST),
     }
-    return "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items()) + _READ
+    return assignments(words) + _READ

@@ -52,12 +52,13 @@ exit 1
 """
 
 
-def _get(view: HostView, path: str) -> str:
+def get(view: HostView, path: str) -> str:
+    """Shell that prints what this node's Patroni answers at that path."""
     return f"curl -fsS --max-time 4 http://{view.host.address}:{REST}/{path} 2>/dev/null"
 
 
 def _observe_place(view: HostView) -> str:
-    return f"{_get(view, 'cluster')} | python3 -c {shlex.quote(_IN_PLACE)} {shlex.quote(view.host.name)} 2>/dev/null"
+    return f"{get(view, 'cluster')} | python3 -c {shlex.quote(_IN_PLACE)} {shlex.quote(view.host.name)} 2>/dev/null"
 
 
 def refuse_foreign_cluster() -> Task:
@@ -119,7 +120,7 @@ def live_configuration(view: HostView, wanted: Mapping[str, Any]) -> Task:
     )
     return Task(
         name="Patroni's live configuration",
-        observe=f"{_get(view, 'config')} | {pick} 2>/dev/null || :",
+        observe=f"{get(view, 'config')} | {pick} 2>/dev/null || :",
         want=canonical(wanted),
         run=_SEND,
         stdin=patch + "\n",

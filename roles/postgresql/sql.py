@@ -12,10 +12,10 @@ from massive_deploy.view import HostView
 from .scram import verifier
 from .settings import MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE, SOCKETS, SQL, VERSION
 
-PSQL = (
-    f"PGCONNECT_TIMEOUT=3 runuser -u postgres -- "
-    f"/usr/lib/postgresql/{VERSION}/bin/psql -h {SOCKETS} -p {SQL} -d postgres -XAtq"
+CLIENT = (
+    f"PGCONNECT_TIMEOUT=3 runuser -u postgres -- /usr/lib/postgresql/{VERSION}/bin/psql -h {SOCKETS} -p {SQL} -XAtq"
 )
+PSQL = f"{CLIENT} -d postgres"
 
 
 @dataclass(frozen=True, slots=True)

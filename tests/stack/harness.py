@@ -79,8 +79,7 @@ class Stack:
 
     def on(self, host: str, command: str, code: int | None = 0) -> str:
         """Run a shell line as root in a host's container; all it printed. Fails the test on another exit code."""
-        line = ["docker", "exec", f"{self.name}-{host}", "sh", "-c", command]
-        run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
+        run = self._in_container(host, command)
         if code is not None and run.returncode != code:
             pytest.fail(f"{host}: {command}: exit {run.returncode}, wanted {code}\n{run.stdout}\n{run.stderr}")
         return run.stdout + run.stderr
@@ -92,9 +91,11 @@ class Stack:
 
     def inside(self, host: str, script: str, stdin: str = "") -> str:
         """Run a shell script as root in a host's container, without the tool; its output, whatever its exit code."""
+        return self._in_container(host, script, stdin).stdout
+
+    def _in_container(self, host: str, script: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         line = ["docker", "exec", "-i", f"{self.name}-{host}", "sh", "-c", script]
-        run = subprocess.run(line, input=stdin, capture_output=True, text=True, check=False, timeout=300)
-        return run.stdout
+        return subprocess.run(line, input=stdin, capture_output=True, text=True, check=False, timeout=600)
 
     def destroy(self) -> None:
         self.command("destroy", str(self.folder), "--confirm", self.name)

@@ -19,7 +19,7 @@ from gevent import monkey
 
 monkey.patch_all(ssl=False)  # SSH needs no ssl, and it may be imported already
 
-from gevent import get_hub  # noqa: E402
+from gevent import get_hub, spawn  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 from paramiko import SSHException  # noqa: E402
 from pyinfra.api.command import FileDownloadCommand, FileUploadCommand, StringCommand  # noqa: E402
@@ -151,9 +151,7 @@ class Fleet:
                 self._events.unreachable.setdefault(name, "not connected")
         self._state.set_stage(StateStage.Execute)
         unreachable = {name: why for name, why in self._events.unreachable.items() if not self._host(name).connected}
-        mute = {
-            name: Pool().spawn(_greeting, self._reach[name]) for name, why in unreachable.items() if "banner" in why
-        }
+        mute = {name: spawn(_greeting, self._reach[name]) for name, why in unreachable.items() if "banner" in why}
         said = {name: job.get() for name, job in mute.items()}
         return unreachable | {name: f"the SSH server says: {text}" for name, text in said.items() if text}
 

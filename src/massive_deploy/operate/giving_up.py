@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from massive_deploy.engine.probe import STATE
 from massive_deploy.errors import HostFailure, HostsFailed
 from massive_deploy.operate.guards import endangered
+from massive_deploy.shell import assignments
 
 if TYPE_CHECKING:
     from massive_deploy.engine.narrow import Selection
@@ -57,7 +57,6 @@ def _forget(opened: Session, prepared: Prepared, hosts: Collection[str]) -> None
     for cluster in layout.clusters:
         if keepers and all(host.name in hosts for host in cluster.hosts):
             words = {"port": str(layout.port("etcd", "client")), "prefix": f"{layout.namespace}{cluster.name}/"}
-            given = "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items())
             builders = [host.name for host in layout.running("release") if host.name in opened.reach]
             opened.fleet.run_all(dict.fromkeys(builders, f"rm -f {STATE}/migrated"))
-            opened.fleet.run(keepers[0], given + FORGET, stdin=f"{prepared.secrets('etcd/patroni')}\n")
+            opened.fleet.run(keepers[0], assignments(words) + FORGET, stdin=f"{prepared.secrets('etcd/patroni')}\n")

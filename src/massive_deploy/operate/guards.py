@@ -30,12 +30,16 @@ def refuse_loss(inventory: Inventory, lose: Collection[str] = (), look: Holdings
     if holding:
         seen = look(inventory, holding)
         table = "\n".join(f"    {_what_it_holds(host)}{seen.get(host.name, '')}" for host in holding)
-        names = ",".join(host.name for host in holding)
+        names = (host.name for host in holding)
         raise Refused(
             f"the topology no longer has a place for hosts with data:\n{table}",
-            f"put `replicas` and `shards` back, or: massive-deploy up {inventory.folder} --lose {names}",
+            f"put `replicas` and `shards` back, or: {_go_on(inventory, names)}",
         )
     _refuse_moved_quorum(inventory, lose)
+
+
+def _go_on(inventory: Inventory, words: Iterable[str]) -> str:
+    return f"massive-deploy up {inventory.folder} --lose {','.join(words)}"
 
 
 def _had_data(inventory: Inventory, host: Host) -> bool:
@@ -62,7 +66,7 @@ def _refuse_rename(inventory: Inventory, lose: Collection[str]) -> None:
         raise Refused(
             f"{what}, and its machines would be made anew", f"{put_back}; or destroy it under that name first"
         )
-    raise Refused(what, f"{put_back}, or: massive-deploy up {inventory.folder} --lose {recorded.name}")
+    raise Refused(what, f"{put_back}, or: {_go_on(inventory, [str(recorded.name)])}")
 
 
 def _refuse_moved_quorum(inventory: Inventory, lose: Collection[str]) -> None:
@@ -78,21 +82,19 @@ def _refuse_moved_quorum(inventory: Inventory, lose: Collection[str]) -> None:
     if len(left) != 1 or len(joined) != 1:
         raise Refused(told, "change one member at a time: keep the others in the topology")
     if not left <= set(lose):
-        words = ",".join(sorted(left | set(lose)))
+        words = sorted(left | set(lose))
         raise Refused(
             told,
-            f"keep it there; or, while the others are healthy: massive-deploy up {inventory.folder} --lose {words}",
+            f"keep it there; or, while the others are healthy: {_go_on(inventory, words)}",
         )
 
 
 def _refuse_other_address(inventory: Inventory) -> None:
-    recorded = inventory.recorded.hosts if inventory.recorded is not None else {}
+    before, now = _quorum(inventory)
     moved = [
-        f"{host.name} ({recorded[host.name].address} until now, {host.address} in the topology)"
-        for host in inventory.layout.hosts
-        if host.name in recorded
-        and {"quorum"} <= {*host.parts} & {*recorded[host.name].parts}
-        and recorded[host.name].address != host.address
+        f"{name} ({before[name]} until now, {now[name]} in the topology)"
+        for name in now
+        if name in before and before[name] != now[name]
     ]
     if moved:
         raise Refused(
@@ -103,11 +105,15 @@ def _refuse_other_address(inventory: Inventory) -> None:
 
 def quorum_move(inventory: Inventory) -> tuple[frozenset[str], frozenset[str]] | None:
     """Names of etcd's members that (leave, join) with this topology; None when all stay or none is recorded."""
-    if inventory.recorded is None:
-        return None
-    before = frozenset(name for name, host in inventory.recorded.hosts.items() if "quorum" in host.parts)
-    now = frozenset(host.name for host in inventory.layout.hosts if "quorum" in host.parts)
+    before, now = (frozenset(members) for members in _quorum(inventory))
     return (before - now, now - before) if before and before != now else None
+
+
+def _quorum(inventory: Inventory) -> tuple[dict[str, str], dict[str, str]]:
+    """Addresses of etcd's members by name: as recorded, and as the topology has them."""
+    recorded = inventory.recorded.hosts if inventory.recorded is not None else {}
+    before = {name: host.address for name, host in recorded.items() if "quorum" in host.parts}
+    return before, {host.name: host.address for host in inventory.layout.hosts if "quorum" in host.parts}
 
 
 def leaving(inventory: Inventory) -> Iterator[str]:
@@ -141,8 +147,8 @@ def refuse_endangered(
     table = "\n".join(f"    {host}: {line}" for host, _, seen in found for line in seen.splitlines())
     instead = "; ".join(dict.fromkeys(guard.instead for _, guard, _ in found))
     if all(guard.word for _, guard, _ in found):
-        words = ",".join(sorted({*(guard.word for _, guard, _ in found), *lose}))
-        instead += f"; or: massive-deploy up {inventory.folder} --lose {words}"
+        words = sorted({*(guard.word for _, guard, _ in found), *lose})
+        instead += f"; or: {_go_on(inventory, words)}"
     raise Refused(f"this would endanger what is there:\n{table}", instead)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from massive_deploy.errors import HostFailure, HostsFailed, Refused
 from massive_deploy.operate.guards import quorum_move
+from massive_deploy.shell import assignments
 
 if TYPE_CHECKING:
     from massive_deploy.operate.observe import Session
@@ -51,9 +51,8 @@ def replace_member(opened: Session, prepared: Prepared, say: Say) -> None:
         "peer": f"http://{layout.host(joined).address}:{peer}",
         "endpoints": ",".join(f"http://{host.address}:{client}" for host in staying),
     }
-    given = "\n".join(f"{name}={shlex.quote(word)}" for name, word in words.items())
     password = f"{prepared.secrets('etcd/root')}\n"
-    output = opened.fleet.run(staying[0].name, given + REPLACE, stdin=password, timeout=60)
+    output = opened.fleet.run(staying[0].name, assignments(words) + REPLACE, stdin=password, timeout=60)
     if not output.ok:
         raise HostsFailed([HostFailure(staying[0].name, "etcd", f"replace {left} by {joined}", output.cause)])
     say(f"etcd: {left} is no longer a member, {joined} will join")

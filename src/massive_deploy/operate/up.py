@@ -117,11 +117,14 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
     ):
         observed: Mapping[str, Observed] = read(opened, prepared.rendered, clean=True)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
-        _refuse_other_plan(wish, _plan(prepared, observed, selection))
-        replace_member(opened, prepared, reporter.say)
-        inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         todo = _plan(prepared, observed, selection)
         _refuse_other_plan(wish, todo)
+        replace_member(opened, prepared, reporter.say)
+        before = prepared
+        inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
+        if prepared is not before:
+            todo = _plan(prepared, observed, selection)
+            _refuse_other_plan(wish, todo)
         hand_over(opened, prepared, reporter.say)
         if set_aside(opened, prepared, observed, selection, reporter.say):
             todo = _plan(prepared, read(opened, prepared.rendered), selection)

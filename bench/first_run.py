@@ -17,7 +17,7 @@ from bench import shell
 from bench.playbook import Playbook, install
 from bench.process import Failed, end_orderly
 from bench.report import Goal, Report, rotated
-from bench.stack import ROOT, Stack, fresh, leftovers, serves
+from bench.stack import ROOT, Stack, fresh, idle, leftovers, serves
 from massive_deploy.errors import MassiveDeployError
 from massive_deploy.paths import cache_dir
 
@@ -71,7 +71,7 @@ def nothing_to_do(stack: Stack, ansible: Playbook, report: Report, repeats: int)
         for method in rotated(("ansible", "up"), repeat):
             if method == "up":
                 ran = stack.command("up")
-                seconds, changed = ran.seconds, "0 operations" not in ran.output
+                seconds, changed = ran.seconds, not idle(ran)
             else:
                 recap = ansible.run(f"noop-{repeat}.log")
                 seconds, changed = recap.ran.seconds, recap.changed > 0
@@ -90,7 +90,7 @@ def twelve(scratch: Path, name: str, report: Report, repeats: int) -> None:
         serves(stack)
         for _ in range(repeats):
             ran = stack.command("up")
-            if "0 operations" not in ran.output:
+            if not idle(ran):
                 raise Failed("up changed something on converged hosts")
             report.add("nothing to do on 12 hosts, up", ran.seconds)
 

@@ -3,6 +3,7 @@
     python -m bench.growth --hosts 6,12,50,100 --json growth.json
 
 The hosts are light: base, node_exporter and memcached. They are grown in one inventory, from the smallest number on.
+With --image they are made from that image: one that holds the packages spares the time to install them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -18,7 +20,7 @@ from bench.first_run import playbook
 from bench.playbook import Playbook
 from bench.process import Failed, end_orderly
 from bench.report import Goal, Report
-from bench.stack import ROOT, Stack, fresh, leftovers
+from bench.stack import ROOT, Stack, fresh, idle, leftovers
 from massive_deploy.errors import MassiveDeployError
 
 # memcached is placed by its own part here: `cache.memcached`, which the shipped stacks count by, ends at 64.
@@ -34,7 +36,7 @@ TOPOLOGY = """
 name: {name}
 stack: nodes
 target: docker
-docker: {memory: 2GiB}
+docker: {memory: 2GiB%s}
 app: {source: "{source}", settings: shop.settings}
 roles: {memcached: {memory: %d}}
 """
@@ -45,7 +47,7 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 PER_HOST = 12
 
 
-def project(stack: Stack) -> None:
+def project(stack: Stack, image: str) -> None:
     """A project whose memcached role stands on the part `node`; otherwise it is the shipped one."""
     shipped = ROOT / "roles/memcached"
     own = stack.folder / "roles/memcached"
@@ -59,15 +61,15 @@ def project(stack: Stack) -> None:
             raise Failed(f"roles/memcached/__init__.py has no line {old}")
         text = text.replace(old, new)
     (own / "__init__.py").write_text(text, encoding="utf-8")
-    grow(stack, 1, MEMORY_MIB[0])
+    topology(stack, 1, MEMORY_MIB[0], image)
 
 
-def grow(stack: Stack, hosts: int, memory: int) -> None:
+def topology(stack: Stack, hosts: int, memory: int, image: str) -> None:
     """Set the number of hosts and the one setting that is changed on all of them."""
     file = stack.folder / "stacks/nodes.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(STACK % hosts, encoding="utf-8")
-    stack.write(TOPOLOGY % memory)
+    stack.write(TOPOLOGY % (f', image: "{image}"' if image else "", memory))
 
 
 def enough_inotify(hosts: int) -> None:
@@ -85,9 +87,9 @@ def enough_inotify(hosts: int) -> None:
         raise Failed(f"{hosts} hosts need: sysctl fs.inotify.max_user_instances={wanted}") from error
 
 
-def measure(stack: Stack, hosts: int, ansible: Playbook | None, report: Report, repeats: int) -> None:
+def measure(stack: Stack, hosts: int, image: str, ansible: Playbook | None, report: Report, repeats: int) -> None:
     """One size: to it from the one before, nothing to do, one file changed on every host; each with its memory."""
-    grow(stack, hosts, MEMORY_MIB[0])
+    topology(stack, hosts, MEMORY_MIB[0], image)
     prepared = stack.prepare()
     placed = prepared.rendered["node-1"]
     if sorted(placed) != ROLES:
@@ -98,14 +100,14 @@ def measure(stack: Stack, hosts: int, ansible: Playbook | None, report: Report, 
     peak = [ran.peak_mib]
     for _ in range(repeats):
         ran = stack.command("up", *ONLY)
-        if "0 operations" not in ran.output:
+        if not idle(ran):
             raise Failed("up changed something on converged hosts")
         report.add(f"{hosts} hosts, nothing to do", ran.seconds)
         peak.append(ran.peak_mib)
     for turn in range(repeats):
-        grow(stack, hosts, MEMORY_MIB[(turn + 1) % 2])
+        topology(stack, hosts, MEMORY_MIB[(turn + 1) % 2], image)
         ran = stack.command("up", *ONLY)
-        if "0 operations" in ran.output:
+        if idle(ran):
             raise Failed("up found nothing to change")
         report.add(f"{hosts} hosts, one file changed on each", ran.seconds)
         peak.append(ran.peak_mib)
@@ -154,18 +156,21 @@ def main() -> int:
     parser.add_argument("--scratch", type=Path, default=Path(gettempdir()) / "massive-deploy-bench-growth")
     parser.add_argument("--json", type=Path, default=Path("bench-growth.json"))
     parser.add_argument("--ansible", type=numbers, default=[12, 50], help="at which sizes to run Ansible, too")
+    parser.add_argument("--image", default="", help="image of the hosts; default: as the docker target makes it")
     arguments = parser.parse_args()
     end_orderly()
     sizes = sorted(arguments.hosts)
     report = Report("Growth")
+    report.note("hosts made from", arguments.image or "the docker target's own image")
     try:
         enough_inotify(max(sizes))
         with playbook(arguments.scratch, report) as ansible:
             scratch = arguments.scratch / "stack"
-            with fresh(scratch, arguments.name, project) as stack:
+            with fresh(scratch, arguments.name, partial(project, image=arguments.image)) as stack:
                 for hosts in sizes:
                     print(f"{hosts} hosts", flush=True)  # noqa: T201
-                    measure(stack, hosts, ansible if hosts in arguments.ansible else None, report, arguments.repeats)
+                    rival = ansible if hosts in arguments.ansible else None
+                    measure(stack, hosts, arguments.image, rival, report, arguments.repeats)
     except (Failed, MassiveDeployError) as error:
         print(f"failed: {error}", file=sys.stderr)  # noqa: T201
         report.note("failed", str(error)[:500])

@@ -157,7 +157,7 @@ def _values(prepared: Prepared, host: str, roles: Mapping[str, Desired]) -> dict
         "authorities": [file.path for file in roles["base"].files if "/ca-certificates/" in file.path],
         "release": {"id": release.id, "archive": release.archive} if release else {},
         "packed": str(packed[0]) if packed else "",
-        "states": {role: [_state(task) for task in wanted.tasks] for role, wanted in roles.items()},
+        "states": {role: [_state(task) for task in wanted.tasks if not task.in_turn] for role, wanted in roles.items()},
         "gates": {role: [_gate(gate) for gate in wanted.gates] for role, wanted in roles.items()},
     }
 

@@ -81,7 +81,7 @@ def _role(wanted: Desired) -> str:
         lines += [f"base64 -d <<'PACKED' | tar -xzp --same-owner --no-overwrite-dir -C /\n{packed}PACKED"]
     if wanted.absent:
         lines.append(f"rm -f -- {shlex.join(wanted.absent)}")
-    tasks = [task for task in wanted.tasks if not task.run.endswith(REFUSES)]
+    tasks = [task for task in wanted.tasks if not task.in_turn and not task.run.endswith(REFUSES)]
     lines += [unconditional(task) for task in tasks if task.before_units]
     lines += _units(wanted)
     lines += [unconditional(task) for task in tasks if not task.before_units]

@@ -126,6 +126,11 @@ def leftovers(stack: Stack, *selection: str) -> str:
     return f"nothing but the stamps of {stamps} units" if stamps else "nothing"
 
 
+def idle(ran: Ran) -> bool:
+    """Whether this run of `up` did nothing: 50 operations are not 0."""
+    return " 0 operations" in ran.output
+
+
 def serves(stack: Stack) -> None:
     """One page and one write-through-read of the project's health through the edge.
 

@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = roles.names()
 STACKS = {
     "small": "",
-    "massive": "app_servers: 2\nreplicas: 2\nedge_servers: 2\n",
-    "sharded": "app_servers: 1\nreplicas: 0\nshards: 3\n",
+    "massive": "app_servers: 2\nreplicas: 2\nedge_servers: 2\nedge_address: 10.203.77.200/24\n"
+    "roles: {nginx: {tls: acme}}\n",
+    "sharded": "app_servers: 1\nreplicas: 0\nshards: 3\npooler: pgpool\nroles: {nginx: {tls: own}}\n",
 }
 
 
@@ -28,7 +29,8 @@ def secret(name: str) -> str:
 def rendered(folder: Path, stack: str) -> tuple[Renderer, Path]:
     inventory = folder / stack
     inventory.mkdir(exist_ok=True)
-    text = f"name: md-{stack}\nstack: {stack}\ntarget: docker\ndocker: {{memory: 4GiB}}\n{STACKS[stack]}"
+    docker = "{memory: 4GiB, subnet: 10.203.77.0/24}"
+    text = f"name: md-{stack}\nstack: {stack}\ntarget: docker\ndocker: {docker}\n{STACKS[stack]}"
     app = "app: {source: ., settings: shop.settings, worker: shop, domains: [shop.example]}\n"
     (inventory / "topology.yaml").write_text(text + app, encoding="utf-8")
     opened = open_inventory(inventory)

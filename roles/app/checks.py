@@ -59,6 +59,27 @@ def check_hashed_static_files_may_be_kept_for_a_year(host: Any, view: HostView) 
         status, answer = _get(host, view, view.settings.static_url + hashed[0])
         assert status == 200
         assert "cache-control: public, max-age=31536000, immutable" in answer
+        assert "access-control-allow-origin: *" in answer
+
+
+def check_static_texts_were_compressed_when_they_were_built(host: Any, view: HostView) -> None:
+    """nginx sends the file as it is kept; skipped where the project has no text long enough."""
+    found = host.run("cd %s 2>/dev/null && find . -type f -name '*.css' -size +859c | head -n 3", STATIC)
+    for name in found.stdout.split():
+        for encoding, ending in (("br", "br"), ("gzip", "gz")):
+            assert host.file(f"{STATIC}/{name[2:]}.{ending}").exists
+            url = f"http://{view.host.address}:8000{view.settings.static_url}{name[2:]}"
+            command = "curl -sS --max-time 10 -o /dev/null -D- -H %s %s"
+            answer = str(host.check_output(command, f"Accept-Encoding: {encoding}", url)).lower()
+            assert f"content-encoding: {encoding}" in answer
+
+
+def check_private_files_are_sent_for_django_alone(host: Any, view: HostView) -> None:
+    """Nobody gets them by asking for them."""
+    status, _ = _get(host, view, view.settings.private_url)
+    assert status == 404
+    folder = host.file("/srv/app/private")
+    assert (folder.user, folder.group, folder.mode) == ("app", "www-data", 0o2750)
 
 
 def check_memcached_and_redis_are_reached(host: Any, view: HostView) -> None:
@@ -72,3 +93,16 @@ def check_memcached_and_redis_are_reached(host: Any, view: HostView) -> None:
 def check_the_release_belongs_to_root(host: Any, view: HostView) -> None:  # noqa: ARG001
     """The project cannot change its own code."""
     assert host.check_output("stat -Lc %U /srv/app/current/src") == "root"
+
+
+def check_migrations_are_applied(host: Any, view: HostView) -> None:
+    """On the host that runs them, none is left in any writable database."""
+    if view.release is None or not view.topology.app.migrate or view.host.name != view.running("release")[0].name:
+        return
+    manage = "/usr/local/lib/massive-deploy/manage"
+    for alias in view.layout.aliases:
+        if alias.writable and not alias.shard:
+            assert host.run(f"{manage} %s migrate --check --database=%s", view.release.id, alias.name).rc == 0
+    if view.layout.shards:
+        for command in ("migrate_shards", "publish_common"):
+            assert host.run(f"{manage} %s %s --check", view.release.id, command).rc == 0

@@ -56,7 +56,8 @@ def desired(view: HostView) -> Desired:
         directories=(
             Directory("/etc/massive-deploy"),
             Directory("/usr/local/lib/massive-deploy"),
-            Directory("/var/lib/massive-deploy", mode=0o700),
+            # Programs look for single files below it (drained, in maintenance); nobody but root may list it.
+            Directory("/var/lib/massive-deploy", mode=0o711),
         ),
         files=(
             File("/etc/hosts", view.render("hosts.j2")),
@@ -66,7 +67,7 @@ def desired(view: HostView) -> Desired:
             File(SYSCTL, view.render("sysctl.conf.j2")),
             *(File(f"{CERTIFICATES}/{name}", pem) for name, pem in view.authorities),
         ),
-        units=(Unit("systemd-journald", restart_on=(JOURNALD,)),),
+        units=(Unit("systemd-journald", restart_on=(JOURNALD,)), Unit("logrotate.timer")),
         tasks=(*_trust(view), *_sysctl(), *(_clock() if clock else ())),
     )
 

@@ -6,14 +6,15 @@ from massive_deploy.topology.layout import Host, Layout, Port
 from massive_deploy.topology.model import Topology
 
 from .desired import desired
+from .handover import handover
 from .settings import METRICS, Settings
 
 NEEDS = ("postgresql", "redis")
 PLACED_ON = ("app",)
 SERVES = (Port("metrics", METRICS, "/metrics"),)
-CALLS = ("postgresql.sql", "postgresql.rest", "redis.data")
+CALLS = ("postgresql.sql", "postgresql.rest", "postgresql.reads", "redis.data")
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "handover", "memory", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001 - Redis is reached through it whatever the pooler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from massive_deploy.verify.steady import stay_up
+from massive_deploy.verify.steady import eventually, stay_up
 from massive_deploy.view import HostView
 
 from .desired import CONFIG, ways
@@ -40,7 +40,22 @@ def check_haproxy_knows_one_leader_each(host: Any, view: HostView) -> None:
 
 def check_haproxy_reads_from_replicas(host: Any, view: HostView) -> None:
     """of every cluster all nodes but the leader take reads"""
-    metrics = host.check_output(f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics")
-    for way in ways(view.layout):
-        expected = len(way.cluster.hosts) - 1
-        assert f'haproxy_backend_active_servers{{proxy="streaming-{way.cluster.number}"}} {expected}\n' in metrics
+    scrape = f"curl -fsS --max-time 5 http://{view.host.address}:{METRICS}/metrics"
+    wanted = [
+        f'haproxy_backend_active_servers{{proxy="streaming-{way.cluster.number}"}} {len(way.cluster.hosts) - 1}\n'
+        for way in ways(view.layout)
+    ]
+
+    def missing() -> list[str]:
+        metrics = host.check_output(scrape) + "\n"
+        return [line for line in wanted if line not in metrics]
+
+    # A replica that was late comes back after a while within the limits.
+    assert eventually(missing, lambda lines: not lines, view.topology.reads.back_after + 15) == []
+
+
+def check_haproxy_lets_no_client_hang(host: Any, view: HostView) -> None:  # noqa: ARG001
+    """a connection is tried elsewhere often enough: with two retries, clients of a dying leader hang for ever"""
+    retries = [int(line.split()[1]) for line in host.file(CONFIG).content_string.splitlines() if "retries " in line]
+    assert min(retries) >= 3
+    assert "option redispatch 1" in host.file(CONFIG).content_string

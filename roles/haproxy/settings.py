@@ -23,6 +23,8 @@ class Settings(Strict):
         json_schema_extra={"talk": "Be sure to adjust timeouts in case of server failure."},
     )
     """Milliseconds to wait for a connection before another node is tried."""
+    leader_wait_seconds: int = Field(default=45, ge=1, le=600)
+    """Seconds a new connection waits for a leader while there is none; longer than a failover takes."""
     idle_seconds: int = Field(default=7200, ge=600)
     """Seconds without a byte after which a connection is closed; longer than the longest query."""
     hard_stop_seconds: int = Field(default=60, ge=1)

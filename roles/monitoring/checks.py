@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
+from massive_deploy.verify.steady import eventually
 from massive_deploy.view import HostView
 
 QUIET = {"DeadMansSwitch"}
 METRIC = re.compile(
-    r"\b(?:node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-zA-Z0-9_]+|\bup\b"
+    r"\b(?:massive|node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-zA-Z0-9_]+|\bup\b"
 )
 WAIT = 90
 
@@ -46,16 +46,15 @@ def check_every_target_is_up(host: Any, view: HostView) -> None:
         if port.metrics
         for serving in view.running(role)
     }
-    deadline = time.monotonic() + WAIT
-    while True:
+
+    def look() -> tuple[set[str], dict[str, str]]:
         targets = ask(host, view, "/api/v1/targets?state=active")["data"]["activeTargets"]
-        there = {target["labels"]["instance"] for target in targets}
         down = {
             f"{t['labels']['job']} on {t['labels']['host']}": t["lastError"] for t in targets if t["health"] != "up"
         }
-        if (there == wanted and not down) or time.monotonic() > deadline:
-            break
-        time.sleep(3)
+        return {target["labels"]["instance"] for target in targets}, down
+
+    there, down = eventually(look, lambda seen: seen == (wanted, {}), WAIT)
     assert there == wanted
     assert not down
 
@@ -70,36 +69,31 @@ def check_rules_are_loaded_and_healthy(host: Any, view: HostView) -> None:
 def check_every_rule_reads_metrics_that_exist(host: Any, view: HostView) -> None:
     """No rule waits for a metric that nothing exports: such an alert never fires."""
     read = {name for rule in rules(host, view) for name in METRIC.findall(re.sub(r'"[^"]*"', "", rule["query"]))}
-    deadline = time.monotonic() + WAIT
-    while True:
-        missing = read - set(ask(host, view, "/api/v1/label/__name__/values")["data"])
-        if not missing or time.monotonic() > deadline:
-            break
-        time.sleep(3)
-    assert not missing
+
+    def missing() -> set[str]:
+        return read - set(ask(host, view, "/api/v1/label/__name__/values")["data"])
+
+    assert not eventually(missing, lambda names: not names, WAIT)
 
 
 def check_only_the_dead_mans_switch_fires(host: Any, view: HostView) -> None:
     """No alert fires but the one that always does."""
-    deadline = time.monotonic() + WAIT
-    while True:
+
+    def look() -> dict[str, Any]:
         alerts = ask(host, view, "/api/v1/alerts")["data"]["alerts"]
-        firing = {alert["labels"]["alertname"]: alert["labels"] for alert in alerts if alert["state"] == "firing"}
-        if set(firing) == QUIET or time.monotonic() > deadline:
-            break
-        time.sleep(3)
+        return {alert["labels"]["alertname"]: alert["labels"] for alert in alerts if alert["state"] == "firing"}
+
+    firing = eventually(look, lambda seen: set(seen) == QUIET, WAIT)
     assert set(firing) == QUIET, firing
 
 
 def check_alerts_reach_alertmanager(host: Any, view: HostView) -> None:
     """The dead man's switch arrives at Alertmanager."""
-    deadline = time.monotonic() + WAIT
-    while True:
-        names = {alert["labels"]["alertname"] for alert in ask(host, view, "/api/v2/alerts", "alerts")}
-        if names >= QUIET or time.monotonic() > deadline:
-            break
-        time.sleep(3)
-    assert names >= QUIET
+
+    def names() -> set[str]:
+        return {alert["labels"]["alertname"] for alert in ask(host, view, "/api/v2/alerts", "alerts")}
+
+    assert eventually(names, lambda seen: seen >= QUIET, WAIT) >= QUIET
 
 
 def check_the_overview_page_is_drawn(host: Any, view: HostView) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from massive_deploy.topology.layout import Host, Layout
 
-# The unit that must be active wherever the role runs. A role that is not here is watched by its metrics only.
+# Units that must be active wherever the role runs; `*` is the number of each database cluster. A role that is not here
+# is watched by its metrics only.
 UNITS = {
-    "app": "app.service",
-    "etcd": "etcd.service",
-    "haproxy": "haproxy.service",
-    "memcached": "memcached.service",
-    "nginx": "nginx.service",
-    "pgbouncer": "pgbouncer.service",
-    "postgresql": "patroni.service",
-    "redis": "redis-server.service",
-    "varnish": "varnish.service",
+    "app": ("app.service",),
+    "etcd": ("etcd.service",),
+    "haproxy": ("haproxy.service",),
+    "leader_watch": ("leader-watch.service",),
+    "memcached": ("memcached.service",),
+    "nginx": ("nginx.service",),
+    "pgbouncer": ("pgbouncer.service",),
+    "pgpool": ("pgpool@*.service", "pgpool-keeper@*.service"),
+    "postgresql": ("patroni.service",),
+    "redis": ("redis-server.service",),
+    "varnish": ("varnish.service",),
 }
 
 
@@ -70,5 +74,17 @@ def jobs(layout: Layout) -> tuple[Job, ...]:
 
 def watched(layout: Layout) -> tuple[Watched, ...]:
     """Units with the hosts that must have them, sorted by role."""
-    found = [Watched(role, unit, tuple(h.name for h in layout.running(role))) for role, unit in UNITS.items()]
-    return tuple(one for one in found if one.hosts)
+    return tuple(
+        Watched(role, unit, hosts)
+        for role, patterns in UNITS.items()
+        if (hosts := tuple(host.name for host in layout.running(role)))
+        for unit in _units(layout, patterns)
+    )
+
+
+def _units(layout: Layout, patterns: Iterable[str]) -> Iterator[str]:
+    for pattern in patterns:
+        if "*" in pattern:
+            yield from (pattern.replace("*", str(cluster.number)) for cluster in layout.clusters)
+        else:
+            yield pattern

@@ -7,6 +7,7 @@ from massive_deploy.topology.model import Topology
 
 from .capacity import memory, sums
 from .desired import desired
+from .handover import handover, shard_move
 from .settings import METRICS, Settings
 
 NEEDS = ("haproxy",)
@@ -14,7 +15,19 @@ PLACED_ON = ("app",)
 SERVES = (Port("metrics", METRICS, "/metrics"),)
 CALLS = ()
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "sums", "wanted"]
+__all__ = [
+    "CALLS",
+    "NEEDS",
+    "PLACED_ON",
+    "SERVES",
+    "Settings",
+    "desired",
+    "handover",
+    "memory",
+    "shard_move",
+    "sums",
+    "wanted",
+]
 
 
 def wanted(topology: Topology) -> bool:

@@ -8,6 +8,9 @@ from massive_deploy.topology.layout import Alias, Cluster, Host, Layout, Sum
 
 from .settings import Settings
 
+HOT = 4
+"""A logical shard may take this part of the connections that all of them share."""
+
 
 def pool_size(layout: Layout) -> int:
     """Server connections of one alias on one app host.
@@ -17,8 +20,25 @@ def pool_size(layout: Layout) -> int:
     settings: Settings = layout.settings["pgbouncer"]
     if settings.pool_size is not None:
         return settings.pool_size
-    aliases = max((len(_aliases(layout, cluster)) for cluster in layout.clusters), default=1)
-    return max(1, _free(layout) // max(1, len(layout.running("pgbouncer")) * aliases))
+    aliases = max([1, *(len(_aliases(layout, cluster)) for cluster in layout.clusters)])
+    poolers = max(1, len(layout.running("pgbouncer")))
+    return max(1, (_free(layout) - poolers * shards_share(layout)) // (poolers * aliases))
+
+
+def shards_share(layout: Layout) -> int:
+    """Server connections that the logical shards of one app host share; 0 without such shards.
+
+    A shard that needs one takes it from one that does not, whatever cluster that is in: no cluster can get more.
+    """
+    if not layout.shards:
+        return 0
+    settings: Settings = layout.settings["pgbouncer"]
+    return settings.shards_pool_size or max(1, _free(layout) // max(1, len(layout.running("pgbouncer"))) // 2)
+
+
+def shard_pool_size(layout: Layout) -> int:
+    """Server connections of one logical shard's alias on one app host."""
+    return max(1, shards_share(layout) // HOT)
 
 
 def sums(layout: Layout) -> Sequence[Sum]:
@@ -28,11 +48,13 @@ def sums(layout: Layout) -> Sequence[Sum]:
     found = []
     for cluster in layout.clusters:
         aliases = len(_aliases(layout, cluster))
+        share = shards_share(layout)
+        of_shards = f"{poolers} app hosts × {share} of all shards + " if share else ""
         formula = (
-            f"{poolers} app hosts × {aliases} aliases × pool {size} + {postgresql.reserved_connections} reserved"
-            f" ≤ max_connections {postgresql.max_connections}"
+            f"{poolers} app hosts × {aliases} aliases × pool {size} + {of_shards}"
+            f"{postgresql.reserved_connections} reserved ≤ max_connections {postgresql.max_connections}"
         )
-        total = poolers * aliases * size + postgresql.reserved_connections
+        total = poolers * (aliases * size + share) + postgresql.reserved_connections
         found.append(Sum("pools fit max_connections", formula, total, postgresql.max_connections, cluster.name))
     return found
 
@@ -44,7 +66,8 @@ def memory(layout: Layout, host: Host) -> int:  # noqa: ARG001 - the same everyw
 
 
 def _aliases(layout: Layout, cluster: Cluster) -> list[Alias]:
-    return [alias for alias in layout.aliases if alias.cluster == cluster.number]
+    """Those that have connections of their own."""
+    return [alias for alias in layout.aliases if alias.cluster == cluster.number and not alias.shard]
 
 
 def _free(layout: Layout) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Any
 
 from massive_deploy.topology.layout import Alias
-from massive_deploy.verify.steady import stay_up
+from massive_deploy.verify.steady import eventually, stay_up
 from massive_deploy.view import HostView
 
 from .capacity import pool_size
@@ -38,15 +38,12 @@ def check_pgbouncer_aliases_reach_the_leader(host: Any, view: HostView) -> None:
 def check_pgbouncer_aliases_reach_a_replica(host: Any, view: HostView) -> None:
     """each reading alias ends at a replica of its cluster, or at the leader where there are no replicas"""
     # After a failover reads stay with the leader until the pooler's connections have been renewed.
-    deadline = time.monotonic() + 2 * view.settings.server_lifetime_seconds + 10
+    patience = 2 * view.settings.server_lifetime_seconds + 10
     for alias in view.layout.aliases:
         if not alias.writable:
             nodes = _addresses(view, alias)
             expected = "t" if len(nodes) > 1 else "f"
-            recovering, node = _where(host, view, alias)
-            while recovering != expected and time.monotonic() < deadline:
-                time.sleep(3)
-                recovering, node = _where(host, view, alias)
+            recovering, node = eventually(partial(_where, host, view, alias), partial(_is, expected), patience)
             assert (recovering, node in nodes) == (expected, True), f"{alias.database}: {node}"
 
 
@@ -74,10 +71,13 @@ def _addresses(view: HostView, alias: Alias) -> list[str]:
     return [node.address for cluster in view.clusters if cluster.number == alias.cluster for node in cluster.hosts]
 
 
+def _is(recovering: str, seen: tuple[str, str]) -> bool:
+    return seen[0] == recovering
+
+
 def _where(host: Any, view: HostView, alias: Alias) -> tuple[str, str]:
     query = "SELECT pg_is_in_recovery(), host(inet_server_addr())"
-    command = (
-        f"PGCONNECT_TIMEOUT=5 psql -h {SOCKETS} -p {PORT} -U {view.layout.database} -d {alias.database} -XAtq -c %s"
-    )
+    user = view.layout.shards_role if alias.shard else view.layout.database
+    command = f"PGCONNECT_TIMEOUT=5 psql -h {SOCKETS} -p {PORT} -U {user} -d {alias.database} -XAtq -c %s"
     recovering, node = host.check_output(command, query).split("|")
     return recovering, node

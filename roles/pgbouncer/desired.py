@@ -6,7 +6,7 @@ from massive_deploy.desired import Desired, File, Gate, Rolling, Unit
 from massive_deploy.environment import drain_seconds
 from massive_deploy.view import HostView
 
-from .capacity import pool_size
+from .capacity import pool_size, shard_pool_size, shards_share
 from .settings import METRICS, PORT, SOCKETS
 
 FOLDER = "/etc/pgbouncer"
@@ -28,12 +28,14 @@ def desired(view: HostView) -> Desired:
         sockets=SOCKETS,
         pool=pool_size(view.layout),
         aliases=_aliases(view),
+        share=shards_share(view.layout),
+        connect_seconds=view.settings_of("haproxy").leader_wait_seconds + 5,
     )
-    name = view.layout.database
+    roles = (view.layout.database, *([view.layout.shards_role] if view.layout.shards else []))
     files = (
         File(CONFIG, ini, 0o640, "postgres", "postgres"),
-        File(f"{FOLDER}/hba.conf", view.render("hba.conf.j2", app_role=name), 0o640, "postgres", "postgres"),
-        File(f"{FOLDER}/ident.conf", view.render("ident.conf.j2", app_role=name), 0o640, "postgres", "postgres"),
+        File(f"{FOLDER}/hba.conf", view.render("hba.conf.j2", roles=roles), 0o640, "postgres", "postgres"),
+        File(f"{FOLDER}/ident.conf", view.render("ident.conf.j2", roles=roles), 0o640, "postgres", "postgres"),
         File(f"{FOLDER}/userlist.txt", _users(view), 0o640, "postgres", "postgres", secret=True),
     )
     return Desired(
@@ -55,17 +57,34 @@ def desired(view: HostView) -> Desired:
     )
 
 
-def _aliases(view: HostView) -> list[tuple[str, int]]:
-    return [(alias.database, view.layout.balancer_port(alias)) for alias in view.layout.aliases]
+def _aliases(view: HostView) -> list[str]:
+    """Lines of the section [databases]."""
+    layout = view.layout
+    found = []
+    sharding = layout.topology.sharding
+    common = ", public" if sharding is not None and sharding.common else ""
+    for alias in layout.aliases:
+        database = alias.server_database or layout.database
+        line = f"{alias.database} = host=127.0.0.1 port={layout.balancer_port(alias)} dbname={database}"
+        if alias.shard:
+            # Whoever undoes this by RESET is left with a role that sees no table: wrong, never another shard's.
+            words = f"SET ROLE {layout.shard_role(alias.shard)}; SET search_path = {alias.shard}{common}"
+            line += f" pool_size={shard_pool_size(layout)} connect_query='{words}'"
+        found.append(line)
+    return found
 
 
 def _users(view: HostView) -> str:
-    return view.render("userlist.txt.j2", app_role=view.layout.database, password=view.secret("postgresql/app"))
+    users = {view.layout.database: view.secret("postgresql/app")}
+    if view.layout.shards:
+        users[view.layout.shards_role] = view.secret("postgresql/shards")
+    return view.render("userlist.txt.j2", users=users)
 
 
 def _leader_gate(view: HostView) -> Gate:
     """Writes reach each cluster's leader through the pooler."""
-    names = " ".join(alias.database for alias in view.layout.aliases if alias.writable)
+    # Logical shards are schemas of the same servers.
+    names = " ".join(alias.database for alias in view.layout.aliases if alias.writable and not alias.shard)
     psql = f"PGCONNECT_TIMEOUT=5 psql -h {SOCKETS} -p {PORT} -U {view.layout.database}"
     ask = f"{psql} -XAtq -c 'SELECT pg_is_in_recovery()' -d"
     return Gate(

@@ -16,6 +16,8 @@ class Settings(Strict):
 
     pool_size: int | None = Field(default=None, ge=1, le=1000)
     """Server connections of each database alias on each app host. Default: derived, so that all fit max_connections."""
+    shards_pool_size: int | None = Field(default=None, ge=1, le=1000)
+    """Server connections all logical shards together have on each app host. Default: half of what is there."""
     max_clients: int = Field(default=2000, ge=10, le=50_000)
     """Client connections of each app host."""
     query_wait_seconds: int = Field(default=60, ge=1)

@@ -7,11 +7,16 @@ from massive_deploy.topology.model import Topology
 
 from .capacity import memory, sums
 from .desired import desired
-from .settings import METRICS, REST, SQL, Settings
+from .settings import METRICS, READS, REST, SQL, Settings
 
 NEEDS = ("etcd",)
 PLACED_ON = ("database",)
-SERVES = (Port("sql", SQL), Port("rest", REST, "/metrics"), Port("metrics", METRICS, "/metrics"))
+SERVES = (
+    Port("sql", SQL),
+    Port("rest", REST, "/metrics"),
+    Port("metrics", METRICS, "/metrics"),
+    Port("reads", READS, "/metrics"),
+)
 CALLS = ("etcd.client", "postgresql.sql", "postgresql.rest")
 
 __all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "sums", "wanted"]

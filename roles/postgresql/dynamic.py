@@ -17,8 +17,8 @@ TIMING = {"fast": (20, 2, 9), "normal": (30, 5, 10), "safe": (60, 10, 20)}
 
 def dynamic(view: HostView) -> dict[str, Any]:
     """The configuration kept in etcd."""
+    parameters = _parameters(view.settings, _followers(view))
     ttl, loop, retry = TIMING[view.topology.failover.speed]
-    settings: Settings = view.settings
     return {
         "ttl": ttl,
         "loop_wait": loop,
@@ -29,19 +29,35 @@ def dynamic(view: HostView) -> dict[str, Any]:
         "failsafe_mode": True,
         "check_timeline": True,
         **_synchronous(view),
-        "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": _parameters(settings)},
+        **({"ignore_slots": [{"type": "logical", "plugin": "pgoutput"}]} if view.layout.shards else {}),
+        "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": parameters},
+    }
+
+
+def _followers(view: HostView) -> dict[str, Any]:
+    """A shard that moves has an apply worker and a slot until its move is completed; one that is pushed has, always.
+
+    With reports that are pulled as much: to push them then needs no restart, and to go back lowers nothing.
+    """
+    sharding = view.topology.sharding
+    if sharding is None or not view.layout.shards:
+        return {}
+    pushed = len(view.layout.shards) if sharding.reporting is not None else 0
+    return {
+        "max_logical_replication_workers": 16 + pushed,
+        "max_worker_processes": 32 + pushed,
+        "max_wal_senders": 20 + pushed,
+        "max_replication_slots": 20 + pushed,
     }
 
 
 def _synchronous(view: HostView) -> dict[str, Any]:
-    wish = view.topology.failover.synchronous
-    if wish == "auto":
-        wish = "quorum" if len(view.cluster.hosts) >= 3 else "off"
+    wish = view.topology.failover.commits(len(view.cluster.hosts))
     mode: str | bool = False if wish == "off" else "quorum"
     return {"synchronous_mode": mode, "synchronous_mode_strict": wish == "strict", "synchronous_node_count": 1}
 
 
-def _parameters(settings: Settings) -> dict[str, Any]:
+def _parameters(settings: Settings, moves: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "max_connections": settings.max_connections,
         "superuser_reserved_connections": 5,
@@ -71,6 +87,7 @@ def _parameters(settings: Settings) -> dict[str, Any]:
         "log_lock_waits": "on",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "unix_socket_directories": SOCKETS,
+        **moves,
         **settings.parameters,
     }
 

@@ -153,7 +153,7 @@ def guards(view: HostView) -> tuple[Guard, ...]:
 
 
 def _lowered(view: HostView) -> Guard:
-    parameters = dynamic(view)["postgresql"]["parameters"]
+    parameters = {"max_prepared_transactions": 0} | dynamic(view)["postgresql"]["parameters"]
     wanted = shlex.quote(json.dumps({name: parameters[name] for name in WATCHED if name in parameters}))
     return Guard(
         name="less than replicas need",

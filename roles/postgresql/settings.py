@@ -12,6 +12,7 @@ from massive_deploy.topology.units import Megabytes
 SQL = 5432
 REST = 8008
 METRICS = 9187
+READS = 8009
 VERSION = 17
 HOME = f"/var/lib/postgresql/{VERSION}"
 DATA = f"{HOME}/patroni"
@@ -21,6 +22,8 @@ CONFIG = "/etc/patroni/config.yml"
 REPLICATION_ROLE = "massive_replication"
 REWIND_ROLE = "massive_rewind"
 MONITOR_ROLE = "massive_monitor"
+HEARTBEAT_ROLE = "massive_heartbeat"
+MOVER_ROLE = "massive_mover"
 
 Locale = Annotated[str, Field(pattern=r"^(C\.UTF-8|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$")]
 

@@ -7,10 +7,11 @@ import shlex
 from dataclasses import dataclass
 
 from massive_deploy.desired import Task
+from massive_deploy.environment import POOLER_ROLE
 from massive_deploy.view import HostView
 
 from .scram import verifier
-from .settings import MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE, SOCKETS, SQL, VERSION
+from .settings import HEARTBEAT_ROLE, MONITOR_ROLE, MOVER_ROLE, REPLICATION_ROLE, REWIND_ROLE, SOCKETS, SQL, VERSION
 
 CLIENT = (
     f"PGCONNECT_TIMEOUT=3 runuser -u postgres -- /usr/lib/postgresql/{VERSION}/bin/psql -h {SOCKETS} -p {SQL} -XAtq"
@@ -60,7 +61,7 @@ def literal(text: str) -> str:
 
 def tasks(view: HostView) -> tuple[Task, ...]:
     """In the order in which one needs the other."""
-    return (_roles(view), _database(view), _statistics())
+    return (_roles(view), _database(view), _statistics(), _heartbeat())
 
 
 def sql_roles(view: HostView) -> tuple[SqlRole, ...]:
@@ -71,12 +72,22 @@ def sql_roles(view: HostView) -> tuple[SqlRole, ...]:
         return verifier(view.secret(secret), hashlib.sha256(f"{role}:{salt}".encode()).digest()[:16])
 
     app = view.layout.database
-    found = (
+    found = [
         SqlRole(app, stored(app, "postgresql/app")),
         SqlRole(REPLICATION_ROLE, stored(REPLICATION_ROLE, "postgresql/replication"), replication=True),
         SqlRole(REWIND_ROLE, stored(REWIND_ROLE, "postgresql/rewind")),
         SqlRole(MONITOR_ROLE, member_of="pg_monitor"),
-    )
+        SqlRole(HEARTBEAT_ROLE, member_of="pg_monitor"),
+    ]
+    if view.layout.shards:
+        login = view.layout.shards_role
+        mover = stored(MOVER_ROLE, "postgresql/mover")
+        found += [
+            SqlRole(login, stored(login, "postgresql/shards")),
+            SqlRole(MOVER_ROLE, mover, replication=True, member_of="pg_read_all_data"),
+        ]
+    if view.running("pgpool"):
+        found.append(SqlRole(POOLER_ROLE, stored(POOLER_ROLE, "postgresql/pooler"), member_of="pg_monitor"))
     return tuple(sorted(found, key=lambda role: role.name))
 
 
@@ -86,12 +97,12 @@ def _roles(view: HostView) -> Task:
         SELECT r.rolname, r.rolcanlogin, r.rolsuper, r.rolreplication,
                left(encode(sha256(convert_to(coalesce(r.rolpassword, ''), 'UTF8')), 'hex'), 16),
                (SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY 1)
-                  FROM pg_auth_members m WHERE m.member = r.oid)
+                  FROM pg_auth_members m WHERE m.member = r.oid AND m.inherit_option)
           FROM pg_authid r
          WHERE r.rolname IN ({", ".join(literal(role.name) for role in roles)})
          ORDER BY r.rolname COLLATE "C"
     """
-    return _task("SQL roles", query, "\n".join(role.reads for role in roles), "\n".join(r.statements for r in roles))
+    return task("SQL roles", query, "\n".join(role.reads for role in roles), "\n".join(r.statements for r in roles))
 
 
 def _database(view: HostView) -> Task:
@@ -109,25 +120,45 @@ def _database(view: HostView) -> Task:
         REVOKE ALL ON DATABASE {quoted} FROM PUBLIC;
         GRANT CONNECT ON DATABASE {quoted} TO {identifier(MONITOR_ROLE)};
     """
-    return _task(f"database {name}", query, f"{name}|{name}|f|t", statements)
+    return task(f"database {name}", query, f"{name}|{name}|f|t", statements)
 
 
 def _statistics() -> Task:
     query = "SELECT extname FROM pg_extension WHERE extname = 'pg_stat_statements'"
     statements = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;"
-    return _task("statement statistics", query, "pg_stat_statements", statements)
+    return task("statement statistics", query, "pg_stat_statements", statements)
 
 
-def _task(name: str, query: str, want: str, statements: str) -> Task:
+def _heartbeat() -> Task:
+    """One row, in the database that every cluster has; only its role changes it."""
+    role = identifier(HEARTBEAT_ROLE)
+    query = f"""
+        SELECT has_schema_privilege({literal(HEARTBEAT_ROLE)}, 'massive', 'USAGE'),
+               has_table_privilege({literal(HEARTBEAT_ROLE)}, 'massive.heartbeat', 'SELECT, UPDATE'),
+               (SELECT count(*) FROM massive.heartbeat)
+    """
+    statements = f"""
+        CREATE SCHEMA IF NOT EXISTS massive;
+        CREATE TABLE IF NOT EXISTS massive.heartbeat (
+            one boolean PRIMARY KEY DEFAULT true CHECK (one), at timestamptz NOT NULL
+        ) WITH (fillfactor = 10);
+        INSERT INTO massive.heartbeat (at) VALUES (clock_timestamp()) ON CONFLICT DO NOTHING;
+        GRANT USAGE ON SCHEMA massive TO {role};
+        GRANT SELECT, UPDATE ON massive.heartbeat TO {role};
+    """
+    return task("heartbeat", query, "t|t|1", statements)
+
+
+def task(name: str, query: str, want: str, statements: str, database: str = "postgres") -> Task:
     """Runs the statements where the node is not in recovery; elsewhere replication brings the result."""
-    asked = shlex.quote(" ".join(query.split()))
+    asked, psql = shlex.quote(" ".join(query.split())), f"{CLIENT} -d {shlex.quote(database)}"
     return Task(
         name=name,
-        observe=f"{PSQL} -c {asked} 2>/dev/null || :",
+        observe=f"{psql} -c {asked} 2>/dev/null || :",
         want=want,
         run=(
-            f"recovering=$({PSQL} -c 'SELECT pg_is_in_recovery()' </dev/null)\n"
-            f'if [ "$recovering" = f ]; then {PSQL} -v ON_ERROR_STOP=1 -f -; fi'
+            f"recovering=$({psql} -c 'SELECT pg_is_in_recovery()' </dev/null)\n"
+            f'if [ "$recovering" = f ]; then {psql} -v ON_ERROR_STOP=1 -f -; fi'
         ),
         stdin=statements,
         settle=60,

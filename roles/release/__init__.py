@@ -1,4 +1,4 @@
-"""The project's next version: built once on the first app host, packed for the others, its migrations applied."""
+"""The project's next version: built once on the first app host, packed for the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from massive_deploy.topology.model import Topology
 from .desired import desired
 from .settings import Settings
 
-NEEDS = ("base", "memcached", "redis", "postgresql", "haproxy", "pgbouncer")
+NEEDS = ("base", "memcached", "redis", "postgresql", "haproxy", "pgbouncer", "pgpool")
 PLACED_ON = ("app",)
 SERVES: tuple[Port, ...] = ()
 CALLS: tuple[str, ...] = ()

@@ -14,6 +14,9 @@ class Settings(Strict):
     """Python package index to install from, without credentials. Default: pip's own."""
     build_packages: list[str] = Field(default_factory=list)
     """Extra Debian packages needed only to build Python packages, on the first app host (for instance gcc)."""
+    reuse_environments: bool = True
+    """Take the Python environment of a kept release whose requirements are the same word for word. What they do not pin
+    stays as it was then."""
     build_timeout: int = Field(default=1200, ge=60, le=7200)
     """Seconds a build may take."""
     migrate_timeout: int = Field(default=1800, ge=30, le=86400)

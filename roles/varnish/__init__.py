@@ -11,7 +11,7 @@ from .sizes import memory
 
 NEEDS = ("base", "app")
 PLACED_ON = ("edge",)
-SERVES = (Port("metrics", 9131, metrics="/metrics"),)
+SERVES = (Port("purge", 6083), Port("metrics", 9131, metrics="/metrics"))
 CALLS = ("app.http",)
 
 __all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]

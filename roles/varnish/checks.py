@@ -24,11 +24,29 @@ def check_every_app_host_is_healthy(host: Any, view: HostView) -> None:
 
 
 def check_varnish_is_reached_by_nginx_alone(host: Any, view: HostView) -> None:
-    """Unix socket and loopback; nothing on the network."""
+    """Unix socket and loopback; nothing for visitors on the network."""
     assert host.file("/run/varnish/http.sock").is_socket
     assert host.socket("tcp://127.0.0.1:6081").is_listening
     assert not host.socket("tcp://0.0.0.0:6081").is_listening
     assert not host.socket(f"tcp://{view.host.address}:6081").is_listening
+
+
+def check_purges_are_taken_from_the_stack_alone(host: Any, view: HostView) -> None:
+    """Purges go in at their own port, nothing else does, and none at the others."""
+    door = f"http://{view.host.address}:{view.layout.port('varnish', 'purge')}/"
+    command = "curl -sS --max-time 5 -o /dev/null -w %s -X %s -H %s %s"
+    tags = "X-Purge-Tags: massive-deploy-check"
+    assert host.check_output(command, "%{http_code}", "PURGE", tags, door) == "200"
+    assert host.check_output(command, "%{http_code}", "GET", tags, door) == "405"
+    assert host.check_output(command, "%{http_code}", "PURGE", tags, f"{HERE}/") == "405"
+
+
+def check_the_program_that_runs_is_the_one_in_its_files(host: Any, view: HostView) -> None:  # noqa: ARG001
+    """The active VCL holds the files as they are: no reload was missed."""
+    active = "varnishadm -t 5 vcl.list | awk '$1 == \"active\" {print $NF}'"
+    shown = host.check_output(f'varnishadm -t 5 vcl.show -v "$({active})"')
+    for path in host.check_output("ls /etc/varnish/massive/*.vcl /etc/varnish/user/*.vcl").split():
+        assert host.file(path).content_string.strip() in shown, path
 
 
 def check_a_page_that_may_be_kept_is_a_hit(host: Any, view: HostView) -> None:  # noqa: ARG001

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from massive_deploy.desired import Desired, File, Gate, Rolling, Unit, Validator
+from massive_deploy.environment import edge_drain_seconds
 from massive_deploy.view import HostView
 
 from .sizes import objects
+from .vcl import MAIN, PARTS, USER, program
 
-VCL = "/etc/varnish/default.vcl"
+VCL = (MAIN, PARTS, USER)
 DROP_IN = "/etc/systemd/system/varnish.service.d/massive-deploy.conf"
 EXPORTER = "/etc/default/prometheus-varnish-exporter"
 
@@ -19,49 +19,31 @@ umask 022
 work=$(mktemp -d /var/tmp/massive-deploy.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
-install -m 644 "$STAGE/etc/varnish/default.vcl" "$work/default.vcl"
-TMPDIR=/var/tmp varnishd -C -n "$work" -f "$work/default.vcl" > "$work/said" 2>&1 && exit
+cp -R "$STAGE/etc/varnish" "$work/vcl"
+TMPDIR=/var/tmp varnishd -C -n "$work" -p cc_command="%D -O0 -w" -f "$work/vcl/default.vcl" > "$work/said" 2>&1 && exit
 tail -n 12 "$work/said" >&2
 exit 1
 """
 
 
 def desired(view: HostView) -> Desired:
-    """The cache on a unix socket for nginx, and its exporter."""
-    settings = view.settings
-    backends = [(_name(host.name), host.address) for host in view.running("app")]
-    purgers = sorted({host.address for role in ("app", "varnish") for host in view.running(role)})
-    words = {
-        "memory": objects(view.host, settings),
-        "backends": backends,
-        "purgers": purgers,
-        "kept": _any_of([*settings.session_cookies, *settings.cookies]),
-        "session": _any_of(settings.session_cookies),
-    }
+    """The cache on a unix socket for nginx, a door for purges, and the exporter."""
     return Desired(
-        packages=("varnish", "prometheus-varnish-exporter"),
+        packages=("varnish", "varnish-modules", "prometheus-varnish-exporter"),
         files=(
-            File(VCL, view.render("default.vcl.j2", **words)),
-            File(DROP_IN, view.render("varnish.service.j2", **words)),
+            *program(view),
+            File(DROP_IN, view.render("varnish.service.j2", memory=objects(view.host, view.settings))),
             File(EXPORTER, view.render("prometheus-varnish-exporter.j2")),
         ),
-        validators=(Validator("VCL compiles", COMPILES, (VCL,)),),
+        validators=(Validator("VCL compiles", COMPILES, VCL),),
         units=(
-            Unit("varnish", restart_on=(DROP_IN,), reload_on=(VCL,)),
+            Unit("varnish", restart_on=(DROP_IN,), reload_on=VCL),
             Unit("varnishncsa", running=False, enabled=False),
             Unit("prometheus-varnish-exporter", restart_on=(EXPORTER,)),
         ),
-        rolling=Rolling(percent=1),
+        rolling=Rolling(percent=1, drain_seconds=edge_drain_seconds(view)),
         gates=(
             Gate("varnish answers", "curl -fsS -o /dev/null --max-time 5 http://127.0.0.1:6081/.massive-deploy/cache"),
             Gate("varnish reaches an app host", "varnishadm -t 5 backend.list | grep -qi healthy"),
         ),
     )
-
-
-def _name(host: str) -> str:
-    return "app_" + re.sub(r"[^A-Za-z0-9]", "_", host)
-
-
-def _any_of(names: list[str]) -> str:
-    return "|".join(re.escape(name).replace(r"\-", "-") for name in names)

@@ -97,10 +97,14 @@ class Task:
     `observe` is a shell script run as root inside the one probe (10 s limit, read only, no secret in its text);
     its standard output, stripped, is compared with `want`. When they differ, `run` is executed with `stdin`
     (never shown, may hold secrets) on its standard input, unless `observe` reads `want` by then; afterwards `observe`
-    must read `want` within `settle` seconds.
+    must read `want` within `settle` seconds; if it does not, `why` (a shell script) prints what is known of why.
     Tasks run in order, before the role's units are started (`before_units`) or after. `artifact` is a local file
     that is uploaded first; its place on the host is in `$ARTIFACT`. `fetch` is a path on this host that is brought
-    to the controller after `run`, as input of another host's artifact.
+    to the controller after `run`, as input of another host's artifact. `in_turn` tasks belong to no host's own steps:
+    hosts must go one after the other, in an order that is known only then, and `up` sees to it when all stages are
+    done (operate/restart_pending.py). What they observe is a line of the plan, such as `restart PostgreSQL`.
+    `ahead` tasks are done before the role's own turn, on all hosts side by side, those with 1 before those with 2: what
+    takes long, or must be so everywhere, before the first host is drained. They find nothing that this role brings.
     """
 
     name: str
@@ -114,6 +118,9 @@ class Task:
     artifact: Path | None = None
     fetch: tuple[str, Path] | None = None
     secret: bool = False
+    in_turn: bool = False
+    ahead: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +141,32 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A shell command that must succeed within `seconds` after the role changed something on the host."""
+    """A shell command that must succeed within `seconds` after the role changed something on the host.
+
+    `why` is a shell line that is run when it does not: what it prints goes with the failure. Once `hopeless` (a shell
+    line) succeeds, it is no longer waited for.
+    """
 
     name: str
     command: str
     seconds: int = 30
+    why: str = ""
+    hopeless: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """How a host returns by itself to what it ran, when the role's change fails on it.
+
+    Its files, stamps and units are put back as they were; what else belongs to it is the role's: `keep` prints it
+    before the change, `restore` finds that text in $KEPT and brings it back, before the units are restarted.
+    `healthy` is a shell line that must succeed within `seconds` after that.
+    """
+
+    keep: str
+    restore: str
+    healthy: str
+    seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +174,40 @@ class Rolling:
     """How a role's running units are restarted: a part of the hosts at a time, each batch healthy before the next.
 
     `percent` of the role's hosts go together (at least one). A host is drained for `drain_seconds` first: while
-    DRAIN exists on it, its health checks fail.
+    DRAIN exists on it, its health checks fail. Then, for up to `idle_seconds`, it is waited for `idle` (a shell line)
+    to succeed: nothing is in flight any more. With `back` one host goes first, alone, and a host that fails goes back.
     """
 
     percent: int = 25
     drain_seconds: int = 0
+    idle: str = ""
+    idle_seconds: int = 0
+    back: Back | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a role does on these hosts when a database cluster changes its leader: shell scripts, run as root.
+
+    `prepare` comes first, while nobody is held back; it may fail. `pause` holds writing clients back without an error,
+    and lets them go by itself after half a minute; when it cannot, it lets them go at once, says why on standard error
+    and fails. `resume` lets them go, and does no harm when nobody is held. `hurry` is told who leads now, in NEW_LEADER
+    (a host's name), before any health check has noticed. Any of them may be empty.
+    """
+
+    hosts: tuple[str, ...]
+    prepare: str = ""
+    pause: str = ""
+    resume: str = ""
+    hurry: str = ""
 
 
 DRAIN = "/run/massive-deploy/drain"
+"""While it exists on a host, its health checks fail."""
+DRAINED = "/var/lib/massive-deploy/drain/on"
+"""The same by hand (`massive-deploy drain`): stays through runs and restarts until it is taken back."""
+MAINTENANCE = "/var/lib/massive-deploy/maintenance/on"
+"""While it exists on an edge host, visitors see the maintenance page."""
 
 
 @dataclass(frozen=True, slots=True)

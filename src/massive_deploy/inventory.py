@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from massive_deploy import roles as shelf
 from massive_deploy.errors import InvalidInput, Problem
 from massive_deploy.roles import Role
+from massive_deploy.topology.conflicts import conflicts
 from massive_deploy.topology.edges import edges
 from massive_deploy.topology.layout import Layout, Sum
 from massive_deploy.topology.load import load
 from massive_deploy.topology.model import Topology
 from massive_deploy.topology.place import place
 from massive_deploy.topology.placement import FILE, Placement, load_placement, save_placement, with_sizes
+from massive_deploy.topology.shards import ShardMap, agreed, recorded_shards, save_shards
 from massive_deploy.topology.stacks import Stack
 from massive_deploy.topology.sums import problems, sums
 
@@ -25,7 +27,10 @@ TOPOLOGY = "topology.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One opened inventory; `settings` are its roles'. `placement` is what would be recorded, `recorded` what is."""
+    """One opened inventory; `settings` are its roles'. `placement` is what would be recorded, `recorded` what is.
+
+    `shards` says where the logical shards are, None where there are none.
+    """
 
     folder: Path
     name: str
@@ -39,6 +44,7 @@ class Inventory:
     roles: Mapping[str, Role]
     warnings: tuple[Problem, ...] = ()
     project: Path | None = None
+    shards: ShardMap | None = None
 
 
 def open_inventory(path: Path, project: Path | None = None) -> Inventory:
@@ -53,8 +59,14 @@ def open_inventory(path: Path, project: Path | None = None) -> Inventory:
     roles = shelf.catalogue()
     loaded = load(file, {name: role.Settings for name, role in roles.items()}, project)
     recorded = load_placement(file.parent / FILE)
+    shards = agreed(
+        loaded.topology, recorded_shards(file.parent), str(file), runs=recorded is not None and bool(recorded.hosts)
+    )
     layout, placement = place(loaded.topology, loaded.stack, recorded, roles, loaded.settings)
+    layout = replace(layout, shards=shards.shards if shards else ())
     edges(layout)
+    if refused := conflicts(layout, roles, file):
+        raise InvalidInput(refused)
     totals = sums(layout, roles)
     if wrong := problems(totals, str(file)):
         raise InvalidInput(wrong)
@@ -71,12 +83,14 @@ def open_inventory(path: Path, project: Path | None = None) -> Inventory:
         roles=roles,
         warnings=loaded.warnings,
         project=project,
+        shards=shards,
     )
 
 
 def save(inventory: Inventory, sizes: Mapping[str, tuple[int, int]] | None = None) -> bool:
-    """Record the placement beside the topology, with (CPUs, MiB) as seen; False when it was recorded already."""
-    return save_placement(inventory.folder / FILE, with_sizes(inventory.placement, sizes or {}))
+    """Record placement and shards beside the topology, with (CPUs, MiB) as seen; False when that was done already."""
+    new = inventory.shards is not None and save_shards(inventory.folder, inventory.shards)
+    return new | save_placement(inventory.folder / FILE, with_sizes(inventory.placement, sizes or {}))
 
 
 def find_project(folder: Path) -> Path | None:

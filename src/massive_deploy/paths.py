@@ -1,4 +1,4 @@
-"""Where the shipped roles, templates and stacks are, in a wheel and in a checkout."""
+"""Where the shipped roles, templates, stacks and packages are, in a wheel and in a checkout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["roles", "templates", "stacks"]
+Kind = Literal["roles", "templates", "stacks", "packages"]
 
 PACKAGE = Path(__file__).resolve().parent
 

@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from massive_deploy.certificates import Certificates, words
 from massive_deploy.desired import Desired
 from massive_deploy.errors import MassiveDeployError
 from massive_deploy.paths import search_path
@@ -43,6 +44,7 @@ class Renderer:
         secrets: name → value.
         release: what the app role deploys; None where there is no source at hand.
         authorities: (file name, PEM) of certificate authorities the hosts must trust.
+        certificates: where certificates come from; fixed words stand for them when there is none.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Renderer:
         project: Path | None = None,
         release: Release | None = None,
         authorities: Sequence[tuple[str, str]] = (),
+        certificates: Certificates | None = None,
     ) -> None:
         self._layout = layout
         self._roles = roles
@@ -61,6 +64,7 @@ class Renderer:
         self._project = project
         self._release = release
         self._authorities = tuple(authorities)
+        self._certificates = certificates or words(secrets)
         self._order = [role for generation in stages(layout, roles) for role in generation]
         self._environment = cache(self._make_environment)
 
@@ -76,6 +80,7 @@ class Renderer:
             layout=self._layout,
             secrets=self._secrets,
             template=template,
+            certificates=self._certificates,
             release=self._release,
             authorities=self._authorities,
         )

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from massive_deploy import atomic
 from massive_deploy.age_keys import Recipients, identity_file, open_sealed, own_key, require_identity, seal
+from massive_deploy.certificates import GIVEN as CERTIFICATES
+from massive_deploy.certificates import OWN as AUTHORITY
 from massive_deploy.errors import MassiveDeployError, Refused, Unusable
 
 __all__ = ["FILE", "LENGTH", "RECIPIENTS", "Secrets", "identity_file", "problem_with"]
@@ -22,7 +24,7 @@ _ALPHABET = string.ascii_letters + string.digits
 # Values become parts of URLs, connection strings and configuration files: what needs quoting in none of them.
 _VALUE = re.compile(r"[A-Za-z0-9_.~-]+")
 # Values other people issued: kept as they are, and never made up.
-GIVEN = "app/env/"
+GIVEN = ("app/env/", CERTIFICATES)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -37,10 +39,22 @@ def problem_with(name: str, value: str) -> str:
         return "a name is lower-case words joined by /, such as redis/password"
     if not value:
         return "the value is empty"
+    if name.startswith((AUTHORITY, CERTIFICATES)):
+        return _problem_with_certificate(value)
     if name.startswith(GIVEN):
         return "" if value.isprintable() else "a value is one line without control characters"
     if not _VALUE.fullmatch(value):
         return "a value has letters, digits and -_.~ only, because it becomes part of URLs"
+    return ""
+
+
+def _problem_with_certificate(value: str) -> str:
+    from massive_deploy.authority import from_word
+
+    try:
+        from_word(value)
+    except ValueError as error:
+        return str(error)
     return ""
 
 
@@ -71,6 +85,8 @@ class Secrets:
         if name not in values and name.startswith(GIVEN):
             folder = self.file.parent
             fix = f"massive-deploy secrets edit {folder} (or first: secrets init), and add the line {name}: VALUE"
+            if name.startswith(CERTIFICATES):
+                fix = f"massive-deploy secrets certificate {folder} CHAIN.pem KEY.pem"
             raise MissingSecret(f"{self.file} has no value for {name}", fix)
         if name not in values:
             values[name] = generate()
@@ -97,7 +113,7 @@ class Secrets:
             self._changed |= kept.pop(name, None) is not None
 
     def rotate(self, names: Iterable[str]) -> None:
-        """A new generated value for each of these; kept by `save`.
+        """A new generated value for each of these; kept by `save`. Certificates are made when they are asked for next.
 
         Raises:
             Refused: one of them was issued by others, and a made-up value would not work.
@@ -106,7 +122,8 @@ class Secrets:
         if given := [name for name in names if name.startswith(GIVEN)]:
             what = f"{', '.join(given)}: only who issued it can give a new value"
             raise Refused(what, f"massive-deploy secrets edit {self.file.parent}")
-        self.update({name: generate() for name in names})
+        certificates = {name for name in names if name.startswith(AUTHORITY)}
+        self.update({name: generate() for name in names if name not in certificates}, certificates)
 
     def admit(self, key: str) -> bool:
         """Let this public key open the secrets; False when it could already."""

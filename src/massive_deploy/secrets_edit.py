@@ -18,7 +18,7 @@ from massive_deploy.errors import InvalidInput, MassiveDeployError, Problem
 from massive_deploy.secrets import Secrets, problem_with
 
 _HEADER = """\
-# One `name: value` a line. A value has letters, digits and -_.~ only.
+# One `name: value` a line. A value has letters, digits and -_.~ only. Those below ca/ and tls/ are certificates.
 # A line taken out is generated anew by the next `up`. Save and leave to keep the changes.
 """
 Again = Callable[[InvalidInput], bool]

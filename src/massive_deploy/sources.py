@@ -11,10 +11,10 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from massive_deploy import atomic
+from massive_deploy import atomic, runtime
 from massive_deploy.environment import env_file
 from massive_deploy.errors import MassiveDeployError
 from massive_deploy.paths import cache_dir
@@ -23,7 +23,7 @@ from massive_deploy.topology.model import App
 from massive_deploy.view import Release
 
 # Raised whenever the build on the host changes what it makes of the same source.
-RECIPE = "1"
+RECIPE = "2"
 PYTHON = "3.13"
 # gunicorn's gevent worker imports packaging, which not every gunicorn brings along.
 RUNTIME = ("gunicorn>=23", "packaging", "gevent>=24.11", "psycopg[binary,pool]>=3.2", "pymemcache>=4", "redis>=5")
@@ -56,7 +56,13 @@ def fetch(app: App, base: Path) -> Release:
     Raises:
         MassiveDeployError: the source or its ref cannot be reached, or it is no Django project we can build.
     """
-    source = read(app, base)
+    place = _place(app, base)
+    if isinstance(place, str):
+        ref, commit = app.ref, _commit(place, app.ref)
+        source = _from_git(place, commit)
+    else:
+        ref, commit = "", ""
+        source = _from_folder(place)
     _refuse_strange_paths(source)
     _require_manage_py(app, source)
     files = {path: entry.content for path, entry in source.items() if entry.link is None}
@@ -65,21 +71,35 @@ def fetch(app: App, base: Path) -> Release:
         **{f"recipe/{name}": entry for name, entry in recipe.items()},
         **{f"src/{p}": e for p, e in source.items()},
     }
-    return _pack(content)
+    return replace(_pack(content), ref=ref, commit=commit)
 
 
-def read(app: App, base: Path) -> Source:
-    """All files of the source, by path relative to its root."""
+def archive_of(release: str) -> Path:
+    """Where the source of a release is at this controller, if it was fetched here."""
+    return cache_dir() / "sources" / f"{release}.tar.gz"
+
+
+def has_refs(app: App, base: Path) -> bool:
+    """Whether the source is a git repository, and not a folder that is taken as it is.
+
+    Raises:
+        MassiveDeployError: there is no such folder.
+    """
+    return isinstance(_place(app, base), str)
+
+
+def _place(app: App, base: Path) -> str | Path:
+    """A git URL, or a folder."""
     if REMOTE.match(app.source):
-        return _from_git(app.source, app.ref)
+        return app.source
     folder = (base / Path(app.source).expanduser()).resolve()
     if not folder.is_dir():
         raise MassiveDeployError(
             f"the source {app.source} is no folder ({folder})", "set app.source to a folder or a git URL"
         )
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
-        return _from_git(folder.as_uri(), app.ref)
-    return _from_folder(folder)
+        return folder.as_uri()
+    return folder
 
 
 # ------------------------------------------------------------------ folders
@@ -124,8 +144,19 @@ def _is_skipped(folder: Path) -> bool:
 # ---------------------------------------------------------------------- git
 
 
-def _from_git(url: str, ref: str) -> Source:
-    mirror = cache_dir() / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]
+def _mirror(url: str) -> Path:
+    return cache_dir() / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def _commit(url: str, ref: str) -> str:
+    """The full name of the commit that a branch, tag or commit is now; it is in our mirror then.
+
+    Raises:
+        MassiveDeployError: the repository cannot be reached, or has nothing of that name.
+    """
+    mirror = _mirror(url)
+    if re.fullmatch(r"[0-9a-f]{40}", ref) and (mirror / "HEAD").exists() and _has(mirror, ref):
+        return ref
     commit = _resolve(url, ref)
     if not (mirror / "HEAD").exists():
         mirror.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +166,12 @@ def _from_git(url: str, ref: str) -> Source:
     commit = commit or ref
     if not _has(mirror, commit):
         raise _no_such_ref(url, ref)
+    full = ["-C", str(mirror), "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}"]
+    return _git(full, url).decode().strip()
+
+
+def _from_git(url: str, commit: str) -> Source:
+    mirror = _mirror(url)
     archive = _git(["-C", str(mirror), "archive", "--format=tar", f"{commit}^{{commit}}"], url)
     found = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -233,11 +270,12 @@ def _recipe(app: App, requirements: Requirements) -> Source:
         "SETTINGS": app.settings,
         "OVERLAY": "yes" if app.overlay else "no",
     }
-    runtime = [*RUNTIME, *(WORKER if app.worker else ()), *app.pip]
+    packages = [*RUNTIME, *(WORKER if app.worker else ()), *app.pip]
     return {
         "choices.env": Entry(env_file(choices).encode()),
         "requirements.txt": Entry(_lines(requirements.dependencies)),
-        "runtime.txt": Entry(_lines(runtime)),
+        "runtime.txt": Entry(_lines(packages)),
+        **{name: Entry(content) for name, content in ([runtime.wheel()] if app.runtime else [])},
     }
 
 
@@ -260,7 +298,7 @@ def _pack(content: Source) -> Release:
                 member.type, member.linkname = tarfile.SYMTYPE, entry.link
                 tar.addfile(member)
     release = hashlib.sha256(raw.getvalue()).hexdigest()[:12]
-    archive = cache_dir() / "sources" / f"{release}.tar.gz"
+    archive = archive_of(release)
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
         atomic.replace(archive, gzip.compress(raw.getvalue(), compresslevel=6, mtime=0))

@@ -1,7 +1,8 @@
 # What must be equal on a host after a run that was killed and made up for, and after one that was not.
 # Prints `== SECTION` and lines. Left out, because they differ between any two runs: process ids, start and
 # modification times, host keys and machine id, WAL positions, bytecode (it holds modification times), and numbers of
-# system users (dpkg gives them in the order in which it configures), the salt of the superuser's password (Patroni's).
+# system users (dpkg gives them in the order in which it configures), the salt of the superuser's password (Patroni's),
+# a cluster's timeline and the recovery settings of a node that was once promoted (a leader that starts again may be).
 export LC_ALL=C
 section() { printf '== %s\n' "$1"; }
 marks() { find "$@" -printf '%p %m %u:%g %y %l\n' 2>/dev/null | sort; }
@@ -89,7 +90,8 @@ if [ -e /etc/patroni/config.yml ]; then
     FROM pg_hba_file_rules ORDER BY rule_number'
   section pg-settings
   psql -d postgres -c "SELECT name, CASE WHEN name = 'primary_conninfo' THEN '' ELSE setting END, pending_restart
-    FROM pg_settings WHERE source NOT IN ('default', 'override', 'client') OR pending_restart ORDER BY name"
+    FROM pg_settings WHERE (source NOT IN ('default', 'override', 'client') OR pending_restart)
+      AND name NOT LIKE 'recovery_target%' ORDER BY name"
   section pg-slots  # Patroni keeps the slot of a member that left for half an hour
   psql -d postgres -c 'SELECT slot_name, slot_type FROM pg_replication_slots WHERE active ORDER BY 1'
   section patroni-live
@@ -98,7 +100,7 @@ if [ -e /etc/patroni/config.yml ]; then
   curl -sS --max-time 5 "http://$rest/cluster" | python3 -c '
 import json, sys
 for m in json.load(sys.stdin)["members"]:
-    print(m["name"], m["role"], m["state"], m["timeline"], m.get("tags", ""), m.get("pending_restart", ""))'
+    print(m["name"], m["role"], m["state"], m.get("tags", ""), m.get("pending_restart", ""))'
 fi
 
 # What the daemons really run with: a missed reload shows here, though every file is right.
@@ -116,7 +118,7 @@ if [ -e /etc/massive-deploy/redis-password ]; then
 fi
 if [ -e /etc/varnish/default.vcl ]; then
   section varnish-live
-  varnishadm vcl.show "$(varnishadm vcl.list | awk '$1 == "active" {print $NF}')" | sha256sum
+  varnishadm vcl.show -v "$(varnishadm vcl.list | awk '$1 == "active" {print $NF}')" | sha256sum
   varnishadm param.show changed | tr -s ' '
 fi
 if [ -e /etc/prometheus/prometheus.yml ]; then

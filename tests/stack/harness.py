@@ -143,6 +143,20 @@ def within(seconds: float, true: Callable[[], Any], what: str) -> Any:
 
 
 @contextmanager
+def held_back(made: Stack, node: str) -> Iterator[None]:
+    """A replica that receives and does not replay."""
+    find = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
+    pid = made.inside(node, f'cd /; runuser -u postgres -- psql -XAtq -d postgres -c "{find}"').strip()
+    if not pid.isdigit():
+        pytest.fail(f"{node}: no process replays: {pid!r}")
+    made.on(node, f"kill -STOP {pid}")
+    try:
+        yield
+    finally:
+        made.on(node, f"kill -CONT {pid}")
+
+
+@contextmanager
 def visitors(requests: Sequence[tuple[str, Mapping[str, Any] | None]], at_once: int = 6) -> Iterator[list[str]]:
     """Threads that make these requests (URL, JSON to post) over and over until the block ends.
 
@@ -174,14 +188,31 @@ def visitors(requests: Sequence[tuple[str, Mapping[str, Any] | None]], at_once: 
         pytest.fail(f"the visitors hardly came: {counts}")
 
 
+def _clear(name: str) -> None:
+    label = f"label=massive-deploy.inventory={name}"
+    for find, remove in (
+        (["ps", "--all", "--quiet"], ["rm", "--force", "--volumes"]),
+        (["network", "ls", "--quiet"], ["network", "rm"]),
+    ):
+        found = subprocess.run(["docker", *find, "--filter", label], capture_output=True, text=True, check=False)
+        if found.stdout.split():
+            subprocess.run(["docker", *remove, *found.stdout.split()], capture_output=True, check=True)
+
+
 @contextmanager
 def stack(folder: Path, name: str, *, destroy: bool = True) -> Iterator[Stack]:
-    """An empty inventory with keys and identity of its own; destroyed at the end whatever happened."""
+    """An empty inventory with keys and identity of its own; destroyed at the end whatever happened.
+
+    What a run that was killed has left of that name goes first: its hosts would be taken for ours, with other secrets.
+    """
+    if destroy:
+        _clear(name)
     inventory = folder / "inventories" / name
     inventory.mkdir(parents=True)
     private = {
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "PYTHONWARNINGS": "default",
     }
     made = Stack(inventory, name, {**os.environ, **private})

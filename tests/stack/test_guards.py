@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 from harness import ROOT, Stack, stack, within
+from warm import warm_image
 
 from massive_deploy.engine.transport import Fleet, connected
 from massive_deploy.targets import Machine, Ssh
@@ -77,24 +79,34 @@ class Guarded:
         numbers = [int(row[0].rpartition("-")[2]) for row in leaders]
         return {n: (row[1], row[3]) for n, row in zip(numbers, leaders, strict=True) if numbers.count(n) == 1}
 
-    def leader(self, cluster: int) -> str:
-        """The host that leads a cluster, as soon as there is one."""
-        return str(within(60, lambda: self.clusters().get(cluster, ("",))[0], f"a leader of cluster {cluster}"))
+    def cluster(self, number: int) -> tuple[str, str]:
+        """Name of a cluster's leader and what it holds, as soon as there is one."""
+        found: tuple[str, str] = within(60, lambda: self.clusters().get(number), f"a leader of cluster {number}")
+        return found
 
-    def data(self, cluster: int) -> str:
-        self.leader(cluster)
-        return self.clusters()[cluster][1]
+    def leader(self, cluster: int) -> str:
+        return self.cluster(cluster)[0]
+
+    def data(self) -> Mapping[int, str]:
+        """What both clusters hold."""
+        found = within(60, lambda: len(seen := self.clusters()) == 2 and seen, "a leader of each cluster")
+        return {number: held for number, (_, held) in found.items()}
 
     def refused(self, edit: Callable[[str], str], *lose: str) -> str:
         """`plan` and `up` of the edited topology are refused; data and topology are as before."""
-        before = {cluster: self.data(cluster) for cluster in (1, 2)}
+        before = self.data()
         self.made.write(edit(self.topology))
         options = ("--lose", ",".join(lose)) if lose else ()
-        said = self.made.command("plan", str(self.made.folder), *options, code=3).stderr
-        assert self.made.command("up", str(self.made.folder), *options, code=3).stderr == said
+
+        def refusal(command: str) -> str:
+            return self.made.command(command, str(self.made.folder), *options, code=3).stderr
+
+        with ThreadPoolExecutor() as pool:
+            said, too = pool.map(refusal, ("plan", "up"))
+        assert too == said
         assert "Traceback" not in said
         self.made.write(self.topology)
-        assert {cluster: self.data(cluster) for cluster in (1, 2)} == before
+        assert self.data() == before
         return said
 
     def done(self, edit: Callable[[str], str], *lose: str) -> None:
@@ -129,7 +141,7 @@ def swapped(reach: Mapping[str, Ssh], one: str, other: str) -> Callable[[str], s
 
 @pytest.fixture(scope="module")
 def reach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Ssh]]:
-    target = DockerTarget(NAME, SUBNET, None, tmp_path_factory.mktemp("keys"))
+    target = DockerTarget(NAME, SUBNET, warm_image(), tmp_path_factory.mktemp("keys"))
     subnet = SUBNET.removesuffix("0/24")
     machines = [Machine(name, f"{subnet}{10 + n}", 2048, 2) for n, name in enumerate(NAMES)]
     try:
@@ -156,7 +168,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, reach: Mapping[str, Ssh]) 
         running = Guarded(made, fleet, topology)
         for host in ("db-1", "db-2", "db-3", "db-4"):
             made.through(host, f'{PSQL} shop -c "{ROWS}"', code=None)  # refused where it follows
-        running.held = {cluster: running.data(cluster) for cluster in (1, 2)}
+        running.held = running.data()
         assert running.held[1].startswith("1000")
         yield running
 
@@ -177,7 +189,7 @@ def healthy(guarded: Guarded) -> bool:
 
 def test_up_follows_the_leader_that_a_failover_made(guarded: Guarded) -> None:
     switch_over(guarded, 2, "db-4")
-    assert "0 operations" in guarded.made.up()
+    assert " 0 operations" in guarded.made.up()
     assert guarded.leader(2) == "db-4"
 
 
@@ -203,7 +215,7 @@ def test_another_data_directory_is_refused_until_each_host_is_named(guarded: Gua
     assert "in /var/lib/postgresql/17/patroni; the node would begin empty in /srv/postgresql/data" in said
     guarded.refused(moved, "db-1", "db-2", "db-3")
     guarded.done(moved, "db-1", "db-2", "db-3", "db-4")
-    assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
+    assert guarded.data() == guarded.held
     assert guarded.made.through("db-1", f'{PSQL} postgres -c "SHOW data_directory"').strip() == "/srv/postgresql/data"
 
 
@@ -218,7 +230,7 @@ def test_fewer_replicas_and_a_leader_that_leaves(guarded: Guarded) -> None:
     guarded.refused(fewer, "db-4")
     guarded.done(fewer, "db-2", "db-4")
     assert guarded.leader(2) == "db-3"
-    assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
+    assert guarded.data() == guarded.held
     for host in ("db-1", "db-3", "web-1"):
         assert '"health":"true"' in guarded.made.through(host, "curl -fsS http://127.0.0.1:2379/health")
     for host in ("db-2", "db-4"):
@@ -243,7 +255,7 @@ def test_two_hosts_of_different_clusters_change_places(guarded: Guarded, reach: 
     guarded.done(swap, "db-2", "db-4")
     assert "/srv/postgresql/data.set-aside-" in guarded.made.through("db-2", "ls -d /srv/postgresql/*")
     within(60, lambda: healthy(guarded), "both clusters complete")
-    assert {cluster: guarded.data(cluster) for cluster in (1, 2)} == guarded.held
+    assert guarded.data() == guarded.held
 
 
 OLD = """
@@ -285,7 +297,7 @@ def test_a_shard_with_rows_goes_only_when_its_hosts_are_named(guarded: Guarded) 
     assert re.search(r"; shop \S+ \S+, 1\d{3} rows", said)
     guarded.refused(fewer, "db-3")
     guarded.done(fewer, "db-3", "db-9")
-    assert guarded.data(1) == (guarded.held or {})[1]
+    assert guarded.cluster(1)[1] == (guarded.held or {})[1]
 
 
 def test_another_name_loses_everything_and_must_be_meant(guarded: Guarded) -> None:

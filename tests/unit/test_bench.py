@@ -194,8 +194,8 @@ def test_every_method_comes_first_in_turn() -> None:
 
 def test_the_growth_inventory_has_light_hosts_with_equal_roles(tmp_path: Path) -> None:
     stack = Stack(tmp_path, "md-nodes")
-    growth.project(stack)
-    growth.grow(stack, 100, 64)
+    growth.project(stack, "")
+    growth.topology(stack, 100, 64, "")
     # In a process of its own: the roles of one project are loaded once.
     hosts = {host["name"]: host for host in json.loads(stack.command("hosts", "--json").output)}
     assert len(hosts) == 101

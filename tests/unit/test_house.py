@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "roles").rglob("*.py")])
+PACKAGES = (ROOT / "packages").glob("*/src/**/*.py")
+SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "roles").rglob("*.py"), *PACKAGES])
 FLOORS = ["topology", "roles", "render", "engine", "operate", "cli"]
 
 

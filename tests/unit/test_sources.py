@@ -62,7 +62,8 @@ def test_an_archive_holds_the_source_and_how_it_is_built(project: Path) -> None:
     assert Path(release.archive).name == f"{release.id}.tar.gz"
     assert len(release.id) == 12
     assert names(release) == [
-        "recipe/choices.env", "recipe/requirements.txt", "recipe/runtime.txt",
+        "recipe/choices.env", "recipe/django_massive-0.1.0-py3-none-any.whl", "recipe/requirements.txt",
+        "recipe/runtime.txt",
         "src/manage.py", "src/requirements.txt", "src/shop/settings.py",
     ]  # fmt: skip
 
@@ -81,11 +82,22 @@ def test_nothing_of_time_user_or_machine_is_in_it(project: Path) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"pip": ["x"]}, {"worker": "shop"}, {"collectstatic": False}, {"overlay": False}, {"settings": "shop.prod"}],
+    [
+        {"pip": ["x"]},
+        {"worker": "shop"},
+        {"collectstatic": False},
+        {"overlay": False},
+        {"runtime": False},
+        {"settings": "shop.prod"},
+    ],
 )
 def test_whatever_changes_the_build_is_another_release(project: Path, more: dict[str, Any]) -> None:
     other = App(**{"source": str(project), "settings": "shop.settings", **more})
     assert sources.fetch(app(project), project).id != sources.fetch(other, project).id
+
+
+def test_a_project_may_go_without_django_massive(project: Path) -> None:
+    assert not [name for name in names(sources.fetch(app(project, runtime=False), project)) if name.endswith(".whl")]
 
 
 def test_what_does_not_change_the_build_is_the_same_release(project: Path) -> None:
@@ -135,8 +147,11 @@ def test_a_repository_gives_the_ref(project: Path, tmp_path: Path, bare: bool) -
 
     newest = sources.fetch(app(source), tmp_path)
     assert "src/shop/new.py" in names(newest)
-    assert sources.fetch(app(source, ref="main"), tmp_path) == newest
+    assert newest.commit == git(project, "rev-parse", "HEAD")
+    named = sources.fetch(app(source, ref="main"), tmp_path)
+    assert (named.id, named.archive, named.commit, named.ref) == (newest.id, newest.archive, newest.commit, "main")
     old = sources.fetch(app(source, ref="v1"), tmp_path)
+    assert (old.ref, old.commit) == ("v1", first)
     assert "src/shop/new.py" not in names(old)
     assert {sources.fetch(app(source, ref=ref), tmp_path).id for ref in (first, first[:9])} == {old.id}
 
@@ -154,6 +169,19 @@ def test_a_repository_is_fetched_again_when_its_branch_moves(project: Path, tmp_
         git(project, "add", "--all")
         git(project, "commit", "--quiet", f"--message={step}")
         assert f"src/{step}.txt" in names(sources.fetch(app(project.as_uri()), tmp_path))
+
+
+@needs_git
+def test_a_commit_that_was_fetched_is_found_without_the_repository(project: Path, tmp_path: Path) -> None:
+    git(project, "init", "--quiet", "--initial-branch=main")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=one")
+    url = project.as_uri()
+    first = sources.fetch(app(url), tmp_path)
+    project.rename(tmp_path / "elsewhere")
+    assert sources.fetch(app(url, ref=first.commit), tmp_path).id == first.id
+    assert sources.has_refs(app(url), tmp_path)
+    assert not sources.has_refs(app("elsewhere"), tmp_path)
 
 
 @needs_git

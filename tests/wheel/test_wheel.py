@@ -50,6 +50,9 @@ def test_every_role_template_and_stack_is_inside(wheel: Path) -> None:
     }
     assert wanted - inside == set()
     assert any(name.endswith("host_image/install.sh") for name in inside)
+    modules = (ROOT / "packages/django-massive/src").rglob("*.py")
+    wanted = {f"massive_deploy/_shipped/{path.relative_to(ROOT)}" for path in modules}
+    assert wanted - inside == set()
 
 
 def test_init_and_validate_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
@@ -18,10 +21,13 @@ from orders import placing, reading
 @require_POST
 @cache_control(private=True, no_store=True)
 def orders(request: HttpRequest) -> JsonResponse:
-    """Place an order of one product: `{"product": slug, "quantity": n}`. Answers 201 with its id."""
+    """Place an order of one product: `{"product": slug, "quantity": n}`, with `"email"` for a mail. Answers 201.
+
+    With `"id"`, a UUID, asking again gives the same order.
+    """
     try:
-        product, quantity = _parse(request.body)
-        order = placing.place({product: quantity})
+        product, quantity, email, pk = _parse(request.body)
+        order = placing.place({product: quantity}, email, pk)
     except placing.UnknownProductError as error:
         return JsonResponse({"error": f"unknown product: {error}"}, status=400)
     except ValueError as error:
@@ -32,15 +38,22 @@ def orders(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @cache_control(private=True, no_store=True)
-def order(request: HttpRequest, pk: str) -> JsonResponse:
+def order(request: HttpRequest, pk: UUID) -> JsonResponse:
     """One order and where it was read; `?from=replica` reads it from a replica."""
-    alias = reading.alias_of(request)
+    alias = reading.alias_of(request, pk)
     return JsonResponse(reading.as_json(reading.order_or_404(alias, pk), alias))
 
 
-def _parse(body: bytes) -> tuple[str, int]:
+def _parse(body: bytes) -> tuple[str, int, str, UUID | None]:
     document: Any = json.loads(body)
+    pk = UUID(str(document["id"])) if isinstance(document, dict) and "id" in document else None
+    email = document.get("email", "") if isinstance(document, dict) else ""
+    if email:
+        try:
+            validate_email(email)
+        except ValidationError as error:
+            raise ValueError("that is no mail address") from error
     match document:
         case {"product": str(product), "quantity": int(quantity)} if 1 <= quantity <= placing.MAX_QUANTITY:
-            return product, quantity
+            return product, quantity, email, pk
     raise ValueError(f'expected {{"product": slug, "quantity": 1 to {placing.MAX_QUANTITY}}}')

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
+from django_massive.headers import private
 
 from catalogue.models import Product
 from orders.placing import MAX_QUANTITY
@@ -22,6 +24,16 @@ def show(request: HttpRequest) -> HttpResponse:
     # A generator: it runs when the template asks for the lines.
     lines = ((item, quantities[item.pk], item.price * quantities[item.pk]) for item in products)
     return render(request, "cart.html", {"lines": lines})
+
+
+@require_safe
+@private()
+def line(request: HttpRequest) -> HttpResponse:
+    """A line of text for cached pages, put in as a fragment of its own."""
+    # A visitor without a session has no cart, and is not asked for one.
+    known = settings.SESSION_COOKIE_NAME in request.COOKIES
+    count = sum(request.session.get(KEY, {}).values()) if known else 0
+    return HttpResponse(f"Things in your cart: {count}." if count else "Your cart is empty.")
 
 
 @require_POST

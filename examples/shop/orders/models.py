@@ -36,7 +36,8 @@ class OrderLine(models.Model):
 
     pk = models.CompositePrimaryKey("order_id", "product_id")
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
-    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
+    # Orders may be on shards, where there is no catalogue.
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+", db_constraint=False)
     quantity = models.PositiveSmallIntegerField()
     unit_price = models.DecimalField(max_digits=8, decimal_places=2)
 

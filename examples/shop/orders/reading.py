@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from django.db import connections
+from django.db import connections, router
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django_massive.replicas import replica_of
+from django_massive.sharding import database_for, shard_for
 
 from orders.models import Order
 
 
-def alias_of(request: HttpRequest) -> str:
-    """The alias to read from: the primary, unless the request says `?from=replica` (which may be late)."""
-    return "replica" if request.GET.get("from") == "replica" else "default"
+def alias_of(request: HttpRequest, pk: UUID) -> str:
+    """The alias to read an order from: the router's, or a replica's for `?from=replica` (which may be late)."""
+    if request.GET.get("from") == "replica":
+        return replica_of(database_for(pk))
+    with shard_for(pk):
+        return str(router.db_for_read(Order))
 
 
-def order_or_404(alias: str, pk: str) -> Order:
+def order_or_404(alias: str, pk: UUID) -> Order:
     return get_object_or_404(Order.objects.using(alias), pk=pk)
 
 

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django_massive.sharding import database_for
 
 from catalogue.models import Sales
 from orders.models import Order, OrderLine
@@ -18,10 +19,11 @@ log = logging.getLogger(__name__)
 @shared_task
 def confirm(order_id: str) -> None:
     """Mark a placed order confirmed and count its sales. Running twice changes nothing more."""
+    home = database_for(order_id)
     # In one order everywhere, so that two tasks never wait for each other's rows.
-    lines = OrderLine.objects.filter(order_id=order_id).order_by("product_id")
-    with transaction.atomic():
-        placed = Order.objects.filter(pk=order_id, status=Order.Status.PLACED)
+    lines = OrderLine.objects.using(home).filter(order_id=order_id).order_by("product_id")
+    with transaction.atomic(using=home), transaction.atomic():
+        placed = Order.objects.using(home).filter(pk=order_id, status=Order.Status.PLACED)
         if not placed.update(status=Order.Status.CONFIRMED):
             return
         for product_id, quantity in lines.values_list("product_id", "quantity"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
@@ -29,11 +31,12 @@ def place(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @cache_control(private=True, no_store=True)
-def show(request: HttpRequest, pk: str) -> HttpResponse:
+def show(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One order as a page, or as JSON when asked for; `?from=replica` reads it from a replica."""
-    alias = reading.alias_of(request)
+    alias = reading.alias_of(request, pk)
     order = reading.order_or_404(alias, pk)
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
         return JsonResponse(reading.as_json(order, alias))
-    lines = order.lines.select_related("product")
+    # In a query of its own: the catalogue may be in another database.
+    lines = order.lines.prefetch_related("product")
     return render(request, "order.html", {"order": order, "lines": lines, "alias": alias})

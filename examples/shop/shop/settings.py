@@ -9,8 +9,6 @@ import os
 from pathlib import Path
 
 from environ import Env
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shop import databases
 
@@ -31,10 +29,13 @@ USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # No sessions app: its only model would keep sessions in the database.
-INSTALLED_APPS = ["django.contrib.staticfiles", "shop", "catalogue", "orders"]
+INSTALLED_APPS = ["django_massive", "django.contrib.staticfiles", "shop", "catalogue", "orders"]
 
 # Each of these runs on every request, so each needs a reason.
 MIDDLEWARE = [
+    "django_massive.cookies.CookiesOnCachedPagesMiddleware",  # warns while developing; not there otherwise
+    "django_massive.request_id.RequestIdMiddleware",  # logs and SQL say which request they belong to
+    "shop.faults.FaultsMiddleware",  # fails on demand in tests; not there otherwise
     "shop.probes.ProbesMiddleware",  # balancers ask by address, before the host name is checked
     "django.middleware.security.SecurityMiddleware",  # nosniff, referrer and opener policies
     "django.contrib.sessions.middleware.SessionMiddleware",  # the cart; silent on views that do not touch it
@@ -58,27 +59,13 @@ DATABASE_ROUTERS = ["shop.routers.CatalogueFromReplica"]
 # memcached holds what can be computed again: when it is gone, wait 0.2 s once and go on without it.
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://shop")}
 if CACHES["default"]["BACKEND"].endswith("PyMemcacheCache"):
-    CACHES["default"]["BACKEND"] = "shop.caches.SharedMemcache"
-    CACHES["default"]["OPTIONS"] = {
-        "connect_timeout": 0.2,
-        "timeout": 0.2,
-        "ignore_exc": True,
-        "retry_attempts": 0,
-        "dead_timeout": 5,
-        "use_pooling": True,
-        "no_delay": True,
-    }
+    CACHES["default"]["BACKEND"] = "django_massive.caches.memcached.Memcached"
 
-# Redis holds what cannot: sessions. One more try outlives a restart (pooled connections are then dead).
+# Redis holds what cannot: sessions. While it is away nobody is logged in, and nothing fails.
 CACHES["sessions"] = env.cache_url("REDIS_URL", default="locmemcache://sessions")
 if CACHES["sessions"]["BACKEND"].endswith("RedisCache"):
-    CACHES["sessions"]["BACKEND"] = "shop.caches.SharedRedis"
-    CACHES["sessions"]["OPTIONS"] = {
-        "socket_connect_timeout": 0.25,
-        "socket_timeout": 0.25,
-        "retry": Retry(NoBackoff(), 1),
-    }
-SESSION_ENGINE = "shop.sessions"
+    CACHES["sessions"]["BACKEND"] = "django_massive.caches.redis.Redis"
+SESSION_ENGINE = "django_massive.sessions"
 SESSION_CACHE_ALIAS = "sessions"
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")
@@ -95,6 +82,22 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 2,  # what a request waits for a queue that hangs; the worker polls each second
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+
+# Through the queue where there is a worker (CELERY_APP); what sends in the end is the second.
+EMAIL_BACKEND = "django_massive.mail.QueuedEmailBackend"
+MASSIVE_MAIL_BACKEND = f"django.core.mail.backends.{'console' if DEBUG else 'smtp'}.EmailBackend"
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost")
+
+MASSIVE_PRERENDER = ["/about/"]
+
+# Private files: nginx sends them, at a prefix that only this site can name (X-Accel-Redirect).
+X_ACCEL_PREFIX = env.str("X_ACCEL_PREFIX", default="")
+PRIVATE_ROOT = env.str("PRIVATE_ROOT", default=str(BASE_DIR / "private"))
+# Whether anybody may make the site fail: for tests of what stands in front of it.
+FAULTS = env.bool("SHOP_FAULTS", default=DEBUG)
 
 STATIC_URL = env.str("STATIC_URL", default="/static/")  # a CDN's address, where there is one
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
@@ -114,9 +117,15 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "filters": {"request_id": {"()": "django_massive.request_id.RequestIdFilter"}},
     "handlers": {
-        "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "line",
+            "filters": ["request_id"],
+        },
     },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django": {"handlers": ["stdout"], "level": "INFO", "propagate": False}},

@@ -57,6 +57,16 @@ class OrdersTest(TransactionTestCase):
             headers = {"Accept": "application/json"}
             self.assertEqual(self.client.get(f"/orders/{pk}/{query}", headers=headers).json(), expected)
 
+    def test_asking_again_with_the_same_id_orders_once(self) -> None:
+        key = "00000000-0000-4000-8000-000000000001"
+        body = {"product": "enamel-mug", "quantity": 2, "id": key}
+        for _ in range(2):
+            answer = self.client.post("/api/orders/", body, content_type="application/json")
+            self.assertEqual((answer.status_code, answer.json()["id"]), (201, key))
+        self.assertEqual(OrderLine.objects.count(), 1)
+        body["id"] = "7"
+        self.assertEqual(self.client.post("/api/orders/", body, content_type="application/json").status_code, 400)
+
     def test_the_api_refuses_nonsense(self) -> None:
         mug = "enamel-mug"
         for product, quantity in [("nothing", 1), (mug, 0), (mug, 100), (mug, "1"), (1, 1)]:

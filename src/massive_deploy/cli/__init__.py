@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
+from massive_deploy.cli.interrupts import catch_interruptions
 from massive_deploy.errors import Exit, MassiveDeployError
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Entry point of `massive-deploy`."""
     from massive_deploy.cli.app import app
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    catch_interruptions()
     try:
         app(standalone_mode=True)
     except MassiveDeployError as error:

@@ -8,21 +8,35 @@ import typer
 
 from massive_deploy import __version__
 from massive_deploy.cli import (
+    ca,
+    deploy,
     destroy,
     diff,
+    drain,
+    drill,
     execute,
     explain,
+    failover,
     graph,
     history,
     hosts,
     init,
     lock,
+    logs,
+    maintenance,
     plan,
+    prerender,
+    reinit,
+    releases,
     render,
     retire,
+    rollback,
+    scale,
     schema,
     secrets,
+    shard,
     status,
+    switchover,
     up,
     validate,
     verify,
@@ -46,14 +60,29 @@ app.command("render", rich_help_panel=WRITE)(render.render)
 app.command("diff", rich_help_panel=WRITE)(diff.diff)
 app.command("graph", rich_help_panel=WRITE)(graph.graph)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=WRITE)
+app.command("ca", rich_help_panel=WRITE)(ca.ca)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("up", rich_help_panel=RUN)(up.up)
+app.command("scale", rich_help_panel=RUN)(scale.scale)
+app.command("deploy", rich_help_panel=RUN)(deploy.deploy)
+app.command("rollback", rich_help_panel=RUN)(rollback.rollback)
+app.command("prerender", rich_help_panel=RUN)(prerender.prerender)
+app.add_typer(shard.app, name="shard", rich_help_panel=RUN)
+app.add_typer(maintenance.app, name="maintenance", rich_help_panel=RUN)
+app.command("drain", rich_help_panel=RUN)(drain.drain)
+app.command("undrain", rich_help_panel=RUN)(drain.undrain)
 app.add_typer(lock.app, name="lock", rich_help_panel=RUN)
 app.command("exec", rich_help_panel=RUN, context_settings={"ignore_unknown_options": True})(execute.execute)
+app.command("switchover", rich_help_panel=RUN)(switchover.switchover)
+app.command("failover", rich_help_panel=RUN)(failover.failover)
+app.command("reinit", rich_help_panel=RUN)(reinit.reinit)
+app.command("drill", rich_help_panel=RUN)(drill.drill)
 app.command("retire", rich_help_panel=RUN)(retire.retire)
 app.command("destroy", rich_help_panel=RUN)(destroy.destroy)
 app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)
+app.command("releases", rich_help_panel=LOOK)(releases.releases)
+app.command("logs", rich_help_panel=LOOK)(logs.logs)
 app.command("hosts", rich_help_panel=LOOK)(hosts.hosts)
 app.command("history", rich_help_panel=LOOK)(history.history)
 

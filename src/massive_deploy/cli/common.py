@@ -24,6 +24,8 @@ Roles = Annotated[list[str] | None, typer.Option("--roles", help="Role names or 
 Lose = Annotated[
     list[str] | None, typer.Option("--lose", help="Database hosts that the topology may leave out, by name.")
 ]
+LockWait = Annotated[float, typer.Option("--lock-wait", min=0, help="Seconds to wait for another run.")]
+Reason = Annotated[str, typer.Option("--reason", help="What for: shown to others, kept in the journal.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -110,6 +111,32 @@ def edit(inventory: InventoryPath) -> None:
         if listed:
             _say(f"{what}: {', '.join(listed)}")
     _say(_then(opened))
+
+
+@app.command("certificate")
+def certificate(
+    inventory: InventoryPath,
+    chain: Annotated[Path, typer.Argument(help="PEM file: the certificate first, then those that lead to its issuer.")],
+    key: Annotated[Path, typer.Argument(help="PEM file with its private key, without a passphrase.")],
+) -> None:
+    """Keep a certificate that others issued, with its key, for `roles: nginx: tls: given`."""
+    from massive_deploy.authority import ends, given, names_of, to_word
+    from massive_deploy.certificates import SITE
+    from massive_deploy.inventory import open_inventory
+    from massive_deploy.secrets import Secrets
+
+    opened = open_inventory(inventory)
+    try:
+        pair = given(*(path.read_text(encoding="ascii") for path in (chain, key)))
+    except OSError as error:
+        raise MassiveDeployError(f"{error.filename}: {error.strerror}", "give two PEM files") from error
+    except ValueError as error:
+        what = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise MassiveDeployError(f"{chain}, {key}: {what}", "give two PEM files: certificate (chain), key") from None
+    secrets = Secrets(opened.folder)
+    secrets.update({SITE: to_word(pair)})
+    secrets.save()
+    _say(f"kept as {SITE}: for {', '.join(names_of(pair)) or 'no name'}, until {ends(pair):%Y-%m-%d}", _then(opened))
 
 
 @app.command("rotate")

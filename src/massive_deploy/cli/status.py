@@ -32,19 +32,20 @@ def status(
     from massive_deploy.operate.observe import session
 
     opened = open_inventory(inventory)
+    folder = str(opened.folder)
     with session(opened, bear=True) as live:
         found = _ask(opened, live)
         if json:
-            echo_json(report.to_json(found))
+            echo_json(report.to_json(found, folder))
         elif watch:
             from rich.live import Live
 
-            with Live(report.tables(found), console=terminal(), screen=terminal().is_terminal) as shown:
+            with Live(report.tables(found, folder), console=terminal(), screen=terminal().is_terminal) as shown:
                 while True:
                     time.sleep(2)
-                    shown.update(report.tables(_ask(opened, live)))
+                    shown.update(report.tables(_ask(opened, live), folder))
         else:
-            terminal().print(report.tables(found))
+            terminal().print(report.tables(found, folder))
     raise typer.Exit(Exit.DONE if found.good else Exit.FAILED)
 
 
@@ -56,5 +57,5 @@ def _ask(opened: Inventory, live: Session) -> Status:
     outputs = live.fleet.run_all(dict.fromkeys(scripts, "sh -s"), scripts, timeout=20)
     answers = {host: output.stdout for host, output in outputs.items() if output.stdout}
     silent = {host: output.cause for host, output in outputs.items() if not output.stdout}
-    silent |= {**live.unreachable} | dict.fromkeys(live.missing, "no such machine yet")
+    silent |= live.silent
     return collect(opened.layout, answers, silent)

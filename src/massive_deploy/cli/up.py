@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from massive_deploy.cli.common import Hosts, InventoryPath, Lose, Roles, select, split
+from massive_deploy.cli.common import Hosts, InventoryPath, LockWait, Lose, Reason, Roles, select, split
 
 if TYPE_CHECKING:
     from massive_deploy.console import Reporter
@@ -19,8 +17,8 @@ def up(
     hosts: Hosts = None,
     roles: Roles = None,
     lose: Lose = None,
-    lock_wait: Annotated[float, typer.Option("--lock-wait", min=0, help="Seconds to wait for another run.")] = 0,
-    reason: Annotated[str, typer.Option("--reason", help="What for: shown to others, kept in the journal.")] = "",
+    lock_wait: LockWait = 0,
+    reason: Reason = "",
 ) -> None:
     """Make the hosts as the topology says; or do exactly what a file of `plan --out` says.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
-from massive_deploy.desired import DRAIN, Directory, Gate, User
+from massive_deploy.desired import DRAIN, Directory, Gate, Rolling, User
+from massive_deploy.engine.back import back_step, forget_step, keep_step
 from massive_deploy.engine.fileset import file_step
 from massive_deploy.engine.plan import HostPlan, RolePlan, TaskChange, UnitChange, Verb
 from massive_deploy.engine.probe import MANAGED, STAMPS, STATE
 from massive_deploy.engine.step import Step
+from massive_deploy.last_words import last_words
 
 PACKAGES = r"""
 set -eu
@@ -51,7 +54,7 @@ why() {
   for unit in "$@"; do
     systemctl is-active --quiet -- "$unit" && continue
     echo "$unit does not stay up: $(systemctl show -p ActiveState,SubState,NRestarts -- "$unit" | tr '\n' ' ')" >&2
-    journalctl -u "$unit" -n 25 --no-pager -o cat >&2 || true
+    { LAST_WORDS; } >&2 || true
   done
   return 1
 }
@@ -69,7 +72,7 @@ settled() {
   echo "not all of these stay up: $state" >&2
   why "$@"
 }
-"""
+""".replace("LAST_WORDS", last_words('"$unit"'))
 
 
 def package_step(plan: HostPlan) -> Step | None:
@@ -82,25 +85,58 @@ def package_step(plan: HostPlan) -> Step | None:
 
 
 def steps(plan: RolePlan) -> list[Step]:
-    """All steps of one role on one host, in the order of the engine's promise."""
-    drain = plan.rolling.drain_seconds if plan.rolling is not None else 0
+    """All steps of one role on one host, in the order of the engine's promise; `ahead` tasks are not among them."""
+    rolling = plan.rolling or Rolling()
+    drain = rolling.drain_seconds
+    tasks = [change for change in plan.tasks if not change.task.in_turn and not change.task.ahead]
+    # The file that drains is removed when the host takes part again, not before.
+    files = replace(plan, files=tuple(c for c in plan.files if c.path != DRAIN)) if drain else plan
     wanted: list[Step | None] = [
-        _drain_step(plan.role, drain) if drain else None,
+        _drain_step(plan.role, rolling) if drain else None,
+        keep_step(files, rolling.back) if rolling.back is not None else None,
         _base_step(plan),
-        file_step(plan),
-        *(_task_step(plan.role, change) for change in plan.tasks if change.task.before_units),
+        file_step(files),
+        *(_task_step(plan.role, change) for change in tasks if change.task.before_units),
         _unit_step(plan.role, plan.units),
-        *(_task_step(plan.role, change) for change in plan.tasks if not change.task.before_units),
+        *(_task_step(plan.role, change) for change in tasks if not change.task.before_units),
         *(_gate_step(plan.role, gate) for gate in plan.gates),
-        _rejoin_step(plan.role, drain) if drain else None,
         _managed_step(plan),
+        # Before the host takes part again: after that, nobody would look at what a killed run has left.
+        forget_step(plan) if rolling.back is not None else None,
+        _rejoin_step(plan.role, drain) if drain else None,
     ]
     return [step for step in wanted if step is not None]
 
 
-def _drain_step(role: str, seconds: int) -> Step:
-    script = f"set -eu; install -d {DRAIN.rpartition('/')[0]}; touch {DRAIN}; sleep {seconds}"
-    return Step(role, "drain", script, timeout=seconds + 30)
+def ahead_steps(plan: RolePlan, number: int) -> list[Step]:
+    """The tasks with this number that are done before the role's own turn."""
+    return [_task_step(plan.role, change) for change in plan.tasks if change.task.ahead == number]
+
+
+def going_back(plan: RolePlan) -> Step | None:
+    """What brings the host back when a step of `steps(plan)` fails; None where it stays as it is."""
+    if plan.rolling is None or plan.rolling.back is None:
+        return None
+    return back_step(plan, plan.rolling.back, SETTLED)
+
+
+def _drain_step(role: str, rolling: Rolling) -> Step:
+    lines = [f"set -eu; install -d {DRAIN.rpartition('/')[0]}; touch {DRAIN}; sleep {rolling.drain_seconds}"]
+    if rolling.idle:
+        # What is not done by then is left to the restart, which is a graceful one.
+        lines += [
+            f"end=$(( $(date +%s) + {rolling.idle_seconds} ))",
+            f"until timeout 10 sh -c {shlex.quote(rolling.idle)} </dev/null; do",
+            '  [ "$(date +%s)" -lt $end ] || break',
+            "  sleep 0.5",
+            "done",
+        ]
+    return Step(role, "drain", "\n".join(lines), timeout=rolling.drain_seconds + rolling.idle_seconds + 30)
+
+
+def undrain_step(role: str) -> Step:
+    """Takes away what an earlier run has left: from then on the host's health checks decide."""
+    return Step(role, "not drained any more", f"rm -f {DRAIN}")
 
 
 def _rejoin_step(role: str, seconds: int) -> Step:
@@ -138,10 +174,11 @@ def _task_step(role: str, change: TaskChange) -> Step:
     lines += ["run", drain]
     if task.settle:
         late = shlex.quote(f"not so after {task.settle} s: {task.name}")
+        why = f"timeout 20 sh -c {shlex.quote(task.why)} >&2 2>/dev/null </dev/null || :; " if task.why else ""
         lines += [
             f"want={shlex.quote(task.want.strip())}; end=$(( $(date +%s) + {task.settle} ))",
             f'until [ "$(sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null)" = "$want" ]; do',
-            f'  [ "$(date +%s)" -lt $end ] || {{ echo {late} >&2; exit 1; }}',
+            f'  [ "$(date +%s)" -lt $end ] || {{ {why}echo {late} >&2; exit 1; }}',
             "  sleep 0.5",
             "done",
         ]
@@ -151,7 +188,7 @@ def _task_step(role: str, change: TaskChange) -> Step:
 def _unit_step(role: str, changes: Sequence[UnitChange]) -> Step | None:
     if not changes:
         return None
-    lines = ["set -eu", SETTLED, f"install -d -m 0700 {STATE} {STAMPS}"]
+    lines = ["set -eu", SETTLED, f"install -d -m 0711 {STATE}; install -d -m 0700 {STAMPS}"]
     lines += [f"systemctl stop {name}" for name in _named(changes, "stop")]
     lines += [
         f"if systemctl cat {name} >/dev/null 2>&1; then systemctl disable --quiet --now {name}; fi"
@@ -186,11 +223,13 @@ def _stamp(role: str, change: UnitChange) -> str:
 
 
 def _gate_step(role: str, gate: Gate) -> Step:
+    why = f"; {gate.why}" if gate.why else ""
+    lost = f"! timeout 10 sh -c {shlex.quote(gate.hopeless)} >/dev/null 2>&1 </dev/null && " if gate.hopeless else ""
     script = "\n".join(
         [
             f"end=$(( $(date +%s) + {gate.seconds} ))",
             f"until out=$(timeout 10 sh -c {shlex.quote(gate.command)} 2>&1 </dev/null); do",
-            '  [ "$(date +%s)" -lt $end ] || { echo "$out" >&2; exit 1; }',
+            f'  {{ {lost}[ "$(date +%s)" -lt $end ]; }} || {{ {{ echo "$out"{why}; }} >&2; exit 1; }}',
             "  sleep 0.5",
             "done",
         ]
@@ -202,5 +241,6 @@ def _managed_step(plan: RolePlan) -> Step | None:
     if plan.managed is None:
         return None
     target = shlex.quote(f"{MANAGED}/{plan.role}")
-    script = f"set -eu; install -d -m 0700 {STATE} {MANAGED}; cat >{target}.new; mv -fT {target}.new {target}"
+    folders = f"install -d -m 0711 {STATE}; install -d -m 0700 {MANAGED}"
+    script = f"set -eu; {folders}; cat >{target}.new; mv -fT {target}.new {target}"
     return Step(plan.role, "remember what is managed", script, "\n".join(plan.managed) + "\n")

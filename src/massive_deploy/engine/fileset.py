@@ -15,7 +15,8 @@ from massive_deploy.engine.step import Step
 _STAGE = f"""
 set -eu
 umask 077
-install -d -m 0700 {STATE} {STAMPS}
+install -d -m 0711 {STATE}
+install -d -m 0700 {STAMPS}
 STAGE=$(mktemp -d {STATE}/stage.XXXXXX)
 export STAGE
 trap 'rm -rf "$STAGE"' EXIT

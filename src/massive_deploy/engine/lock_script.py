@@ -40,7 +40,7 @@ rm -f -- "$lock.holder"
 """
 _STATUS = "run_lock 2>/dev/null\nmanual_lock\ntrue\n"
 _ACQUIRE = r"""set -eu
-install -d -m 0700 -- "${manual%/*}"
+install -d -m 0711 -- "${manual%/*}"
 new=$(mktemp "$manual.XXXXXX")
 trap 'rm -f -- "$new"' EXIT
 cat >"$new"

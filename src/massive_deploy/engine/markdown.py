@@ -39,7 +39,7 @@ def _role(role: RolePlan) -> Iterator[str]:
             fence = "`" * (max(3, *(_ticks(line) for line in shown)) + 1)
             yield from ("", f"  {fence}diff", *(f"  {line}" for line in shown), f"  {fence}", "")
     for task in role.tasks:
-        yield f"- **{role.role}**: {task.task.name}"
+        yield f"- **{role.role}**: {task.seen if task.task.in_turn else task.task.name}"
     for unit in role.units:
         yield f"- **{role.role}**: {', '.join(unit.verbs)} `{unit.unit.name}`"
 

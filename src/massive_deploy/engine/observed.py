@@ -45,7 +45,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The state of one host, read in one round trip. A host that does not exist yet is `Observed(exists=False)`."""
+    """The state of one host, read in one round trip. A host that does not exist yet is `Observed(exists=False)`.
+
+    `kept` are roles that have kept what ran before a change.
+    """
 
     exists: bool = True
     facts: Facts = Facts()
@@ -59,3 +62,4 @@ class Observed:
     managed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tasks: Mapping[str, str] = field(default_factory=dict)
     guards: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()

@@ -134,7 +134,7 @@ def _role(host: str, role: str, wanted: Desired, seen: Observed, roles: Mapping[
         tasks=tuple(
             TaskChange(task, seen.tasks.get(f"{role}/{task.name}", ""))
             for task in wanted.tasks
-            if brings or seen.tasks.get(f"{role}/{task.name}") != task.want.strip()
+            if (brings and not task.in_turn) or seen.tasks.get(f"{role}/{task.name}", "") != task.want.strip()
         ),
         units=tuple(_units(role, wanted, seen, written)),
         managed=managed if seen.managed.get(role, ()) != managed else None,

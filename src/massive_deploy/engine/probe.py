@@ -15,6 +15,8 @@ from massive_deploy.engine.observed import Entry, Facts, Observed, UnitState
 STATE = "/var/lib/massive-deploy"
 STAMPS = f"{STATE}/stamps"
 MANAGED = f"{STATE}/managed"
+BEFORE = f"{STATE}/before"
+"""What a role's change would bring back if it failed, one folder a role; gone when the change is through."""
 # Prints the units a host has been given to run, as `up` recorded them there.
 MANAGED_UNITS = f"sed -n 's/^unit //p' {MANAGED}/* 2>/dev/null | sort -u"
 UNIT_FIELDS = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts")
@@ -112,6 +114,7 @@ def _state() -> list[str]:
     return [
         f"cd {STAMPS} 2>/dev/null && grep -H '' -- * 2>/dev/null | sed 's/^\\([^:]*\\):/stamp\\t\\1\\t/'",
         f"cd {MANAGED} 2>/dev/null && grep -H '' -- * 2>/dev/null | sed 's/^\\([^:]*\\):/managed\\t\\1\\t/'",
+        f'for kept in {BEFORE}/*; do [ ! -d "$kept" ] || printf \'kept\\t%s\\n\' "${{kept##*/}}"; done',
         "cd /",
     ]
 
@@ -160,6 +163,7 @@ class _Parser:
         self.guards: dict[str, str] = {}
         self.broken = False
         self.read_only: list[str] = []
+        self.kept: set[str] = set()
 
     def on_fact(self, name: str, value: str) -> None:
         self.facts[name] = value
@@ -169,6 +173,9 @@ class _Parser:
 
     def on_read_only(self, folder: str) -> None:
         self.read_only.append(folder)
+
+    def on_kept(self, role: str) -> None:
+        self.kept.add(role)
 
     def on_entry(self, path: str, mode: str, owner: str, group: str, kind: str) -> None:
         self.entries[path] = Entry(_KINDS.get(kind, "other"), int(mode, 8), owner, group)
@@ -228,6 +235,7 @@ class _Parser:
             managed={role: tuple(paths) for role, paths in self.managed.items()},
             tasks=self.tasks,
             guards=self.guards,
+            kept=frozenset(self.kept),
         )
 
     def _facts(self) -> Facts:

@@ -49,6 +49,9 @@ def _role(role: RolePlan) -> Iterator[str]:
         yield f"    {MARKS.get(change.why, '-')} {change.path} ({change.why}{secret})"
         yield from (f"        {line}" for line in diff(change))
     for task in role.tasks:
+        if task.task.in_turn:
+            yield from (f"    ! {line}" for line in task.seen.splitlines())
+            continue
         yield f"    > {task.task.name}"
         if not task.task.secret and task.seen and task.seen != task.task.want:
             old, new = task.seen.splitlines(), task.task.want.splitlines()
@@ -65,7 +68,7 @@ def summary(plan: Plan) -> str:
     roles = [role for host in plan.hosts for role in host.roles]
     files = sum(len(role.files) for role in roles)
     packages = sum(len(host.packages) for host in plan.hosts)
-    tasks = sum(len(role.tasks) for role in roles)
+    tasks = sum(not task.task.in_turn for role in roles for task in role.tasks)
     changed = [host.host for host in plan.hosts if host.changes]
     parts = [f"{len(changed)} host{'s' * (len(changed) != 1)} to change ({', '.join(changed)})"]
     parts += [
@@ -76,6 +79,8 @@ def summary(plan: Plan) -> str:
         if units:
             shown = ", ".join(units[:8]) + (f" and {len(units) - 8} more" if len(units) > 8 else "")
             parts.append(f"{len(units)} {verb}{'s' * (len(units) != 1)}: {shown}")
+    in_turn = [f"{task.task.name}@{role.host}" for role in roles for task in role.tasks if task.task.in_turn]
+    parts += [f"one at a time: {', '.join(in_turn)}"] if in_turn else []
     return f"Plan: {'; '.join(parts)}"
 
 
@@ -102,6 +107,6 @@ def _role_json(role: RolePlan) -> dict[str, Any]:
         "users": [user.name for user in role.users],
         "directories": [directory.path for directory in role.directories],
         "files": [{"path": f.path, "why": f.why, "diff": diff(f)} for f in role.files],
-        "tasks": [task.task.name for task in role.tasks],
+        "tasks": [task.seen if task.task.in_turn else task.task.name for task in role.tasks],
         "units": [{"unit": u.unit.name, "verbs": list(u.verbs), "why": u.why} for u in role.units],
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -230,6 +231,27 @@ class Fleet:
             why = str(error)
         why = f"{why}\n{LOST}".strip() if self._lost(host) else why or "the command said nothing"
         raise HostsFailed([HostFailure(host, "connect", "take the lock", why)])
+
+    def follow(self, scripts: Mapping[str, str], on_line: Callable[[str, str], None]) -> dict[str, str]:
+        """Run a script as root on each host and hand on (host, line) as lines come, until all scripts have ended.
+
+        The scripts' input stays open until then. Returns why, for hosts whose connection was lost.
+        """
+        pool = Pool(PARALLEL)
+        jobs = {host: pool.spawn(self._follow, host, script, on_line) for host, script in scripts.items()}
+        pool.join()
+        return {host: why for host, job in jobs.items() if (why := job.get())}
+
+    def _follow(self, host: str, script: str, on_line: Callable[[str, str], None]) -> str:
+        words = shlex.join([*([] if self._reach[host].user == "root" else ["sudo", "-n"]), "sh", "-c", script])
+        try:
+            channel = self._host(host).connector.client.get_transport().open_session()  # type: ignore[attr-defined]
+            channel.exec_command(words)
+            for raw in channel.makefile("rb"):
+                on_line(host, raw.decode("utf-8", "replace").rstrip("\n"))
+        except TROUBLE as error:
+            return str(error) or LOST
+        return LOST if self._lost(host) else ""
 
     def perform(self, steps: Mapping[str, Sequence[Step]], on_step: OnStep) -> list[HostFailure]:
         """Run the steps of each host in order, all hosts side by side; a host stops at its first failure."""

@@ -36,8 +36,7 @@ def read(opened: Session, count: int) -> tuple[Mapping[str, Sequence[Record]], M
     outputs = opened.fleet.run_all(dict.fromkeys(opened.reach, script), timeout=20)
     records = {host: parse(output.stdout) for host, output in outputs.items() if output.ok}
     silent = {host: output.cause.splitlines()[-1] for host, output in outputs.items() if not output.ok}
-    silent |= dict.fromkeys(opened.missing, "no such machine yet")
-    return records, silent | dict(opened.unreachable)
+    return records, silent | opened.silent
 
 
 def parse(text: str) -> list[Record]:

@@ -74,8 +74,11 @@ class Run:
         return counted
 
     @contextmanager
-    def journaled(self, opened: Session) -> Iterator[None]:
-        """Write how the block ended to every host's journal. A refusal or a run with nothing to do leaves no line."""
+    def journaled(self, opened: Session | Callable[[], Session]) -> Iterator[None]:
+        """Write how the block ended to every host's journal. A refusal or a run with nothing to do leaves no line.
+
+        A function instead of connections is called at the end: for a block that connects anew.
+        """
         try:
             yield
         except Refused:
@@ -104,9 +107,10 @@ class Run:
             **self._fixed,
         )
 
-    def _write(self, opened: Session, outcome: str, error: str = "") -> None:
+    def _write(self, connections: Session | Callable[[], Session], outcome: str, error: str = "") -> None:
+        opened = connections() if callable(connections) else connections
         text = json.dumps({key: value for key, value in asdict(self.record(outcome, error)).items() if value != ""})
-        script = f"install -d -m 0700 {STATE}; cat >>{JOURNAL}"
+        script = f"umask 077; install -d -m 0711 {STATE}; cat >>{JOURNAL}"
         opened.fleet.run_all(dict.fromkeys(opened.reach, script), dict.fromkeys(opened.reach, text + "\n"))
 
 

@@ -83,5 +83,4 @@ def _everywhere(opened: Session, script: str, stdin: str = "") -> Mapping[str, O
 
 
 def _silent(opened: Session) -> list[HostLock]:
-    missing = [HostLock(host, problem="no such machine yet") for host in opened.missing]
-    return missing + [HostLock(host, problem=why) for host, why in opened.unreachable.items()]
+    return [HostLock(host, problem=why) for host, why in opened.silent.items()]

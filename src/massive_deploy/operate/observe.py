@@ -38,6 +38,11 @@ class Session:
     missing: frozenset[str]
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def silent(self) -> dict[str, str]:
+        """Host → why, for all that cannot be asked."""
+        return {**dict.fromkeys(self.missing, "no such machine yet"), **self.unreachable}
+
 
 @contextmanager
 def session(inventory: Inventory, only: Iterable[str] | None = None, *, bear: bool = False) -> Iterator[Session]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from massive_deploy.certificates import Kept
 from massive_deploy.errors import MassiveDeployError
+from massive_deploy.operate.chosen import Chosen, load_chosen
 from massive_deploy.paths import state_dir
 from massive_deploy.render import Rendered, Renderer, controller_authorities, stages
 from massive_deploy.secrets import Secrets
@@ -30,16 +32,15 @@ class Prepared:
     generations: tuple[tuple[str, ...], ...]
 
 
-def prepare(inventory: Inventory, *, offline: bool = False) -> Prepared:
+def prepare(inventory: Inventory, *, offline: bool = False, release: Release | None = None) -> Prepared:
     """Render the inventory: fetches the project's source, opens or generates secrets (not yet saved).
 
-    `offline` fetches nothing and opens no secret; what depends on them is rendered with fixed words.
+    `offline` fetches nothing and opens no secret; what depends on them is rendered with fixed words. `release` is
+    taken instead of what was chosen or the topology says.
     """
-    from massive_deploy import sources
-
     secrets = Secrets(inventory.folder)
-    app = inventory.topology.app
-    release = Release("offline", "") if offline else sources.fetch(app, inventory.folder)
+    if release is None:
+        release = Release("offline", "") if offline else fetch(inventory, load_chosen(inventory.folder))
     renderer = Renderer(
         inventory.layout,
         inventory.roles,
@@ -47,9 +48,27 @@ def prepare(inventory: Inventory, *, offline: bool = False) -> Prepared:
         project=inventory.project,
         release=release,
         authorities=controller_authorities(),
+        certificates=None if offline else Kept(secrets, inventory.name).certificates(),
     )
     rendered = renderer.all()
     return Prepared(inventory, secrets, renderer, rendered, stages(inventory.layout, inventory.roles))
+
+
+def fetch(inventory: Inventory, chosen: Chosen | None) -> Release:
+    """The release that was chosen, or (None) the one the topology says.
+
+    Raises:
+        MassiveDeployError: its source cannot be reached.
+    """
+    from massive_deploy import sources
+
+    app = inventory.topology.app
+    if chosen is None:
+        return sources.fetch(app, inventory.folder)
+    if chosen.release is not None:
+        return Release(chosen.release, str(sources.archive_of(chosen.release)), kept=True)
+    found = sources.fetch(app.model_copy(update={"ref": chosen.commit or chosen.ref}), inventory.folder)
+    return replace(found, ref=chosen.ref or "")
 
 
 def _masked(name: str) -> str:

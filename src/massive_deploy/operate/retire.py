@@ -86,5 +86,6 @@ def _refuse_leader(inventory: Inventory, fleet: Fleet, host: Host) -> None:
     if role in {"primary", "master"}:
         raise Refused(
             f"{host.name} leads database cluster {host.cluster}",
-            f"switch over first: on {host.name}, patronictl -c /etc/patroni/config.yml switchover",
+            f"first: massive-deploy up {inventory.folder} (hands it over to a host that stays), "
+            f"or: massive-deploy switchover {inventory.folder} --cluster {host.cluster}",
         )

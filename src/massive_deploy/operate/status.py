@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from massive_deploy.operate.status_database import Cluster, Database, PatroniMember, clusters
+from massive_deploy.operate.patroni import PatroniMember
+from massive_deploy.operate.status_database import Cluster, Database, clusters
 from massive_deploy.topology.layout import Layout
 
 UNKNOWN = math.nan
@@ -81,7 +82,10 @@ def combine(layout: Layout, hosts: Iterable[HostStatus]) -> Status:
 
 def urls(layout: Layout) -> dict[str, str]:
     """Where people look: the site at each edge host, and the monitor's pages."""
-    found = {f"site on {host.name}": f"http://{host.address}/" for host in layout.running("nginx")}
+    scheme = "https" if layout.https else "http"
+    shared = (layout.topology.edge_address or "").partition("/")[0]
+    found = {"site": f"{scheme}://{shared}/"} if shared else {}
+    found |= {f"site on {host.name}": f"{scheme}://{host.address}/" for host in layout.running("nginx")}
     for host in layout.running("monitoring"):
         for port in layout.ports["monitoring"]:
             page = "/consoles/overview.html" if port.name == "prometheus" else "/"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from massive_deploy.operate.patroni import PatroniMember
 from massive_deploy.topology.layout import Cluster as PlacedCluster
 from massive_deploy.topology.layout import Layout
+
+STUCK_AFTER = 30
+"""Seconds in which Patroni, with a leader at hand, brings a replica back by itself, if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,8 @@ class Database:
     """What a PostgreSQL server says of itself.
 
     `position` is its WAL position in bytes: written on a leader, replayed on a replica. `receiving` means that a WAL
-    receiver streams. `replay_lag` maps the replicas connected to it to seconds; one that is idle has None.
+    receiver streams; `silent` for how many seconds nothing was replayed, counted from the server's
+    start at the earliest. `replay_lag` maps the replicas connected to it to seconds; one that is idle has None.
     """
 
     leader: bool
@@ -24,21 +29,15 @@ class Database:
     receiving: bool = False
     paused: bool = False
     replay_lag: Mapping[str, float | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PatroniMember:
-    """A row of Patroni's `GET /cluster`."""
-
-    name: str
-    role: str
-    state: str
-    timeline: int | None
+    silent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One host of a cluster. Lags are None when they cannot be known; a replica that receives nothing lags forever."""
+    """One host of a cluster. Lags are None when they cannot be known; a replica that receives nothing lags forever.
+
+    `stuck` is a replica that does not come back to its leader by itself: it has to be made anew.
+    """
 
     name: str
     role: str
@@ -46,6 +45,7 @@ class Member:
     timeline: int | None
     lag_bytes: int | None
     lag_seconds: float | None
+    stuck: bool = False
 
     @property
     def leads(self) -> bool:
@@ -92,6 +92,7 @@ def _cluster(
     source = next(iter(named or writers), None)
     leader = databases[source] if source is not None else None
     members = [_member(name, databases.get(name), told.get(name), leader) for name in names]
+    members = [replace(one, stuck=stuck(one, databases.get(one.name), leader)) for one in members]
     return Cluster(placed.name, tuple(sorted(members, key=lambda member: (not member.leads, names.index(member.name)))))
 
 
@@ -109,6 +110,14 @@ def _member(name: str, own: Database | None, told: PatroniMember | None, leader:
         state = "paused"
     size, seconds = lag(name, own, leader)
     return Member(name, role, state, timeline, size, seconds)
+
+
+def stuck(member: Member, own: Database | None, leader: Database | None) -> bool:
+    """Whether it runs beside a leader, receives nothing and has heard nothing for long: on a timeline that the leader
+    has left, or with WAL that the leader no longer has."""
+    if leader is None or own is None or own.leader or own.receiving or (own.silent or 0) < STUCK_AFTER:
+        return False
+    return member.state == "running" or own.timeline < leader.timeline
 
 
 def lag(name: str, replica: Database | None, leader: Database | None) -> tuple[int | None, float | None]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
+from massive_deploy.operate.patroni import members
 from massive_deploy.operate.status import UNKNOWN, HostStatus, Unit
-from massive_deploy.operate.status_database import Database, PatroniMember
+from massive_deploy.operate.status_database import Database
 from massive_deploy.operate.status_script import MARK
 
 
@@ -73,26 +72,6 @@ def _blocks(text: str) -> Iterator[dict[str, str]]:
         yield {name: value for name, _, value in pairs}
 
 
-def members(text: str) -> tuple[PatroniMember, ...]:
-    """The members from Patroni's `GET /cluster`; none when it is not JSON."""
-    try:
-        data: Any = json.loads(text)
-    except ValueError:
-        return ()
-    if not isinstance(data, dict):
-        return ()
-    return tuple(
-        PatroniMember(
-            name=str(row["name"]),
-            role=str(row.get("role", "unknown")),
-            state=str(row.get("state", "unknown")),
-            timeline=row["timeline"] if isinstance(row.get("timeline"), int) else None,
-        )
-        for row in data.get("members", [])
-        if "name" in row
-    )
-
-
 def database(text: str) -> Database | None:
     """The server from psql's unaligned rows; None when it did not answer."""
     rows = [line.split("|") for line in text.splitlines() if "|" in line]
@@ -106,6 +85,7 @@ def database(text: str) -> Database | None:
         timeline=int(timeline or 0),
         receiving=receiving == "t",
         paused=paused == "t",
+        silent=next((_float(row[1]) for row in rows if row[0] == "silent" and len(row) == 2), None),
         replay_lag={row[1]: _float(row[2]) for row in rows if row[0] == "replica" and len(row) == 3},
     )
 

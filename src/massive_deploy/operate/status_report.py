@@ -12,19 +12,30 @@ from rich.text import Text
 
 from massive_deploy.operate.status import HostStatus, Status, Unit
 from massive_deploy.operate.status_database import Member
+from massive_deploy.operate.units import size
 
 
-def tables(status: Status) -> RenderableType:
-    """Hosts with their units, clusters with their members, releases, addresses."""
+def tables(status: Status, inventory: str = "INVENTORY") -> RenderableType:
+    """Hosts with their units, clusters with their members, releases, addresses. `inventory` is for what to type."""
     shown: list[RenderableType] = [_hosts(status)]
     if status.clusters:
         shown += [Text(), _clusters(status)]
+        shown += [Text(f"{m.name} is stuck: {advice(m, inventory)}", "bold red") for m in _stuck(status)]
     if status.releases:
         shown.append(Text())
         shown += [Text(f"release {name} on {', '.join(hosts)}") for name, hosts in status.releases.items()]
     if status.urls:
         shown += [Text(), _urls(status)]
     return Group(*shown)
+
+
+def _stuck(status: Status) -> list[Member]:
+    return [member for cluster in status.clusters for member in cluster.members if member.stuck]
+
+
+def advice(member: Member, inventory: str) -> str:
+    """What makes a stuck replica whole."""
+    return f"massive-deploy reinit {inventory} {member.name}"
 
 
 def _plain(*columns: str) -> Table:
@@ -87,16 +98,6 @@ def duration(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def size(count: int | None) -> str:
-    """Bytes with the unit that fits."""
-    if count is None:
-        return "?"
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < 4:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[unit]}" if unit else f"{count} B"
-
-
 def behind(member: Member) -> Text:
     """A replica's lag in seconds."""
     if member.lag_seconds is None:
@@ -115,12 +116,15 @@ def memory(host: HostStatus) -> str:
     )
 
 
-def to_json(status: Status) -> dict[str, Any]:
-    """Everything, as JSON takes it. Unknown figures are null, as is an infinite lag (`receiving` is then false)."""
+def to_json(status: Status, inventory: str = "INVENTORY") -> dict[str, Any]:
+    """Everything, as JSON takes it. Unknown figures are null, as is an infinite lag (`receiving` is then false); a
+    stuck replica has `advice`, what to type."""
     data: dict[str, Any] = _finite({"good": status.good, **asdict(status)})
     for cluster, shown in zip(status.clusters, data["clusters"], strict=True):
         shown |= {"leader": cluster.leader, "good": cluster.good}
         for member, row in zip(cluster.members, shown["members"], strict=True):
+            if member.stuck:
+                row["advice"] = advice(member, inventory)
             row["receiving"] = None if member.leads else member.lag_seconds != math.inf
     return data
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from massive_deploy.engine.probe import MANAGED_UNITS
+from massive_deploy.operate.psql import psql
 from massive_deploy.topology.layout import Layout
 
 MARK = "@@ "
@@ -19,6 +20,8 @@ SELECT 'self', pg_is_in_recovery(),
   coalesce((SELECT max(received_tli) FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint())),
   EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
   CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END;
+SELECT 'silent', extract(epoch FROM
+  clock_timestamp() - greatest(pg_postmaster_start_time(), pg_last_xact_replay_timestamp())) WHERE pg_is_in_recovery();
 SELECT 'replica', application_name, extract(epoch FROM replay_lag) FROM pg_stat_replication;
 """
 
@@ -33,10 +36,8 @@ def script(layout: Layout, host: str, watched: Iterable[str] | None = None) -> s
     if "postgresql" in roles:
         rest = layout.port("postgresql", "rest")
         address = layout.host(host).address
-        # From the file system's root: psql, no longer root, may not be allowed to stay in root's home.
-        psql = f"runuser -u postgres -- psql -XAtq -F '|' -d postgres -c {shlex.quote(SQL)}"
         # The position last, so that those of different hosts are as close in time as the connections allow.
         parts["patroni"] = f"curl -s --max-time 3 http://{address}:{rest}/cluster"
-        parts["database"] = f"cd / && PGCONNECT_TIMEOUT=3 timeout 10 {psql}"
+        parts["database"] = psql(SQL)
     lines = [f"echo {shlex.quote(MARK + name)}; {{ {command}; }} 2>/dev/null; echo" for name, command in parts.items()]
     return "\n".join([*lines, f"echo {shlex.quote(MARK + 'end')}"])

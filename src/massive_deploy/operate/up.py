@@ -18,14 +18,19 @@ from massive_deploy.engine.plan import Plan
 from massive_deploy.engine.saved import fingerprint
 from massive_deploy.errors import HostsFailed, MassiveDeployError, Refused
 from massive_deploy.inventory import Inventory, open_inventory, save
+from massive_deploy.operate.chosen import load_chosen
+from massive_deploy.operate.drained import drained, out_elsewhere, spare
 from massive_deploy.operate.giving_up import set_aside
 from massive_deploy.operate.guards import leaving, quorum_move, refuse_endangered, refuse_loss
 from massive_deploy.operate.hand_over import hand_over
+from massive_deploy.operate.handover import Crew
 from massive_deploy.operate.holdings import look
 from massive_deploy.operate.journal import Run
+from massive_deploy.operate.kept import forget_finished
 from massive_deploy.operate.observe import Session, read, session
 from massive_deploy.operate.prepare import Prepared, machines, prepare, target
 from massive_deploy.operate.quorum import replace_member
+from massive_deploy.operate.restart_pending import Paused, restart_pending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +74,7 @@ def make_plan(inventory: Inventory, wish: Wish, *, keep: bool = False) -> Plan:
     with session(inventory, selection.hosts or None) as opened:
         observed = read(opened, prepared.rendered)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
-        return _plan(prepared, observed, selection)
+        return narrowed(prepared, observed, selection)
 
 
 def _record(inventory: Inventory) -> None:
@@ -78,10 +83,20 @@ def _record(inventory: Inventory) -> None:
         save(inventory)
 
 
-def _plan(prepared: Prepared, observed: Mapping[str, Observed], selection: Selection) -> Plan:
-    """The chosen part of the plan; hosts that were not asked are left out."""
+def narrowed(prepared: Prepared, observed: Mapping[str, Observed], selection: Selection) -> Plan:
+    """The chosen part of the plan; hosts that were not asked are left out.
+
+    Raises:
+        Refused: a release that is kept nowhere any more, and whose source is not here.
+    """
     asked = {host: roles for host, roles in prepared.rendered.items() if host in observed}
-    return narrow(planning.make(asked, observed), selection, prepared.rendered)
+    plan = narrow(planning.make(asked, observed), selection, prepared.rendered)
+    due = [change.task for host in plan.hosts for role in host.roles for change in role.tasks]
+    brought = {task.fetch[1] for task in due if task.fetch is not None}
+    if lacking := [t.name for t in due if t.artifact and t.artifact not in brought and not t.artifact.exists()]:
+        what = f"there is nothing to make this of, here or on another app host: {', '.join(dict.fromkeys(lacking))}"
+        raise Refused(what, f"take what the topology says: massive-deploy deploy {prepared.inventory.folder}")
+    return plan
 
 
 def up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish = Wish()) -> Outcome:
@@ -104,11 +119,14 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
     refuse_loss(inventory, wish.lose, look)
     for line in leaving(inventory):
         reporter.say(line)
+    if chosen := load_chosen(inventory.folder):
+        reporter.say(f"the app hosts get {chosen}; `massive-deploy deploy {inventory.folder}` follows app.ref again")
     prepared = prepare(inventory)
     _record(inventory)
     prepared.secrets.save()
     wanted = [m for m in machines(inventory) if not selection.hosts or m.name in selection.hosts]
     target(inventory).ensure(wanted, reporter.say)
+    away = out_elsewhere(inventory, selection.hosts) if selection.hosts else set()
     why = f"up: {wish.reason}" if wish.reason else "up"
     with (
         session(inventory, selection.hosts or None) as opened,
@@ -117,25 +135,35 @@ def _up(path: Path, inventory: Inventory, reporter: Reporter, wish: Wish) -> Out
     ):
         observed: Mapping[str, Observed] = read(opened, prepared.rendered, clean=True)
         refuse_endangered(inventory, prepared.rendered, observed, wish.lose, selection)
-        todo = _plan(prepared, observed, selection)
+        todo = narrowed(prepared, observed, selection)
         _refuse_other_plan(wish, todo)
         replace_member(opened, prepared, reporter.say)
         before = prepared
         inventory, prepared, observed = _with_facts(path, inventory, prepared, opened, observed)
         if prepared is not before:
-            todo = _plan(prepared, observed, selection)
+            todo = narrowed(prepared, observed, selection)
             _refuse_other_plan(wish, todo)
+        forget_finished(opened, prepared, observed)
         hand_over(opened, prepared, reporter.say)
         if set_aside(opened, prepared, observed, selection, reporter.say):
-            todo = _plan(prepared, read(opened, prepared.rendered), selection)
+            todo = narrowed(prepared, read(opened, prepared.rendered), selection)
         reporter.log.write("\n".join(report.lines(todo)))
         reporter.say(report.summary(todo))
         if not todo.empty:
+            todo = spare(todo, inventory.layout, drained(opened, inventory.layout) | away)
             stages = compile_stages(todo, prepared.generations)
             with reporter.live():
                 apply(opened.fleet, stages, reporter.on_stage, run.counting(reporter.on_step))
-            _look_again(opened, prepared, selection)
+            restart_pending(
+                opened, prepared, todo, reporter.say, run.counting(reporter.on_step), _paused(opened, prepared)
+            )
+            look_again(opened, prepared, selection)
     return Outcome(inventory, run.operations, time.monotonic() - start)
+
+
+def _paused(opened: Session, prepared: Prepared) -> Paused:
+    """How a cluster's clients are held back."""
+    return lambda cluster: Crew.of(opened, prepared.inventory, cluster).paused()
 
 
 def _refuse_other_plan(wish: Wish, found: Plan) -> None:
@@ -159,8 +187,13 @@ def _with_facts(
     return again, anew, read(opened, anew.rendered)
 
 
-def _look_again(opened: Session, prepared: Prepared, selection: Selection) -> None:
-    left = _plan(prepared, read(opened, prepared.rendered), selection)
+def look_again(opened: Session, prepared: Prepared, selection: Selection) -> None:
+    """Compare once more.
+
+    Raises:
+        MassiveDeployError: the hosts are still not as they should be.
+    """
+    left = narrowed(prepared, read(opened, prepared.rendered), selection)
     if left.changes:
         shown = "\n".join(report.lines(left))
         raise MassiveDeployError(

@@ -28,7 +28,9 @@ class Role(Protocol):
     NEEDS: roles that must be done on all hosts before this one starts. PLACED_ON: the parts whose hosts run it
     ("every" means all). SERVES: its ports. CALLS: services it connects to, as `role.port-name`. `wanted` leaves the
     role out of stacks that do not use it. `desired` is pure. A folder may also export `sums(layout)`, the capacity
-    arithmetic it takes part in, and hold checks.py with the testinfra checks of the running role.
+    arithmetic it takes part in, `conflicts(layout)`, what it refuses about the topology around it, `handover(layout,
+    cluster)`, a Handover of what it does when that cluster changes its leader, and hold checks.py with the testinfra
+    checks of the running role.
     """
 
     __doc__: str

@@ -13,6 +13,7 @@ NAME = r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$"
 HOST_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 IPV4 = rf"^({_OCTET}\.){{3}}{_OCTET}$"
 SUBNET = rf"^({_OCTET}\.){{3}}0/24$"
+ADDRESS_IN_NETWORK = rf"^({_OCTET}\.){{3}}{_OCTET}/([89]|[12][0-9]|30)$"
 DOTTED_NAME = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 DOMAIN_NAME = r"^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 ENV_NAME = r"^[A-Z_][A-Z0-9_]*$"
@@ -32,6 +33,7 @@ WORDS: dict[str, str] = {
     HOST_NAME: "a host name: lower-case letters, digits and dashes, no dash at either end",
     IPV4: "an IPv4 address such as 192.0.2.10",
     SUBNET: "a /24 network such as 10.203.7.0/24",
+    ADDRESS_IN_NETWORK: "an IPv4 address with its network's length, such as 192.0.2.100/24",
     DOTTED_NAME: "a dotted Python name such as shop.settings",
     DOMAIN_NAME: "a domain name such as www.example.com",
     ENV_NAME: "an environment variable's name: capitals, digits and underscores, no digit first",

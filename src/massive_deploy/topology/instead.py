@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-_SHARDS = "write how many: `shards: 2`; they are numbered, and the project decides which row lives where"
+_SHARDS = (
+    "write how many: `shards: 2`; they are numbered, and the project or logical shards (`sharding:`) decide which row "
+    "lives where"
+)
 _LEADER = "leaders and replicas are chosen while running; write how many: `replicas: 1`"
 _ETCD = "etcd's members are chosen: three hosts, or one where there are fewer"
 _PORT = "ports are fixed, so that every part knows the others'"
@@ -28,7 +31,7 @@ _KEYS = {
     "upstreams": "app hosts are found by themselves; write how many: `app_servers: 2`",
     "shard": _SHARDS,
     "shard_names": _SHARDS,
-    "ranges": _SHARDS,
+    "ranges": "the first key of each shard but the first is listed under `sharding: bounds:`",
     "password": _PASSWORD,
     "passwords": _PASSWORD,
     "secret_key": _PASSWORD,

@@ -54,13 +54,32 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One logical shard: a schema of the project's database, and the number of the cluster it lives in."""
+
+    number: int
+    cluster: int
+
+    @property
+    def name(self) -> str:
+        """Its schema, and Django's alias for it."""
+        return f"shard{self.number:04d}"
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
-    """One Django database alias and the pooler's database behind it; `writable` ones reach the cluster's leader."""
+    """One Django database alias and the pooler's database behind it; `writable` ones reach the cluster's leader.
+
+    `shard` is the schema of a logical shard, empty where the alias is of a whole database. `server_database` is the
+    database on the servers, where it is not the project's.
+    """
 
     name: str
     database: str
     cluster: int
     writable: bool
+    shard: str = ""
+    server_database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,7 @@ class Layout:
     ports: Mapping[str, tuple[Port, ...]]
     calls: Mapping[str, tuple[str, ...]]
     leaving: tuple[Host, ...] = ()
+    shards: tuple[Shard, ...] = ()
 
     def host(self, name: str) -> Host:
         """The host of that name; KeyError if there is none."""
@@ -133,22 +153,58 @@ class Layout:
         return f"/massive/{self.name}/"
 
     @property
+    def https(self) -> bool:
+        """Whether the edge offers HTTPS itself."""
+        return getattr(self.settings.get("nginx"), "tls", "off") != "off"
+
+    @property
     def database(self) -> str:
         """Name of the project's database, the same in every cluster."""
         return (self.topology.app.name or self.name).replace("-", "_")
 
     @property
     def aliases(self) -> tuple[Alias, ...]:
-        """Django's database aliases: default and replica (cluster 1), then shard1, shard1_replica, … when sharded."""
-        db, shards = self.database, [cluster.number for cluster in self.clusters]
-        pairs = [("default", "replica", db, 1)]
-        if len(shards) > 1:
-            pairs += [(f"shard{n}", f"shard{n}_replica", f"{db}_shard{n}", n) for n in shards]
-        return tuple(
+        """Django's database aliases: default and replica (cluster 1), then those of the shards.
+
+        With logical shards shard0000, shard0000_replica, …; without, of several clusters shard1, shard1_replica, ….
+        """
+        db, clusters = self.database, [cluster.number for cluster in self.clusters]
+        pairs = [("default", "replica", db, 1, "")]
+        if self.shards:
+            pairs += [
+                (one.name, f"{one.name}_replica", f"{db}_{one.name}", one.cluster, one.name) for one in self.shards
+            ]
+        elif len(clusters) > 1:
+            pairs += [(f"shard{n}", f"shard{n}_replica", f"{db}_shard{n}", n, "") for n in clusters]
+        found = [
             alias
-            for leader, replica, name, number in pairs
-            for alias in (Alias(leader, name, number, True), Alias(replica, f"{name}_ro", number, False))
-        )
+            for leader, replica, name, number, shard in pairs
+            for alias in (Alias(leader, name, number, True, shard), Alias(replica, f"{name}_ro", number, False, shard))
+        ]
+        if self.reporting_database:
+            name = self.reporting_database
+            found.append(Alias("reporting", name, 1, False, server_database=name))
+        return tuple(found)
+
+    @property
+    def reporting_database(self) -> str:
+        """Name of the database that shows all shards; empty where there is none."""
+        sharding = self.topology.sharding
+        return f"{self.database}_reporting" if self.shards and sharding and sharding.reporting else ""
+
+    @property
+    def shards_role(self) -> str:
+        """Who logs in for the logical shards; it becomes the role of the one it works for."""
+        return f"{self.database}_shards"
+
+    @property
+    def readers_role(self) -> str:
+        """What the roles of all logical shards may read besides their own: the common data."""
+        return f"{self.database}_common"
+
+    def shard_role(self, shard: str) -> str:
+        """Who owns a logical shard's schema, and sees no other; `shard` is its name."""
+        return f"{self.database}_{shard}"
 
     @staticmethod
     def balancer_port(alias: Alias) -> int:

@@ -58,15 +58,70 @@ class Failover(Strict):
     """A replica further behind than this (bytes of WAL) is never promoted."""
     synchronous: Literal["auto", "off", "quorum", "strict"] = "auto"
     """Commit waits for a replica. auto: quorum with two replicas or more, otherwise off."""
+    early: bool = False
+    """Take the lock from a leader whose host is gone, as soon as two other hosts agree on it. Needs quorum or strict
+    commit: a leader that was only cut off can then acknowledge nothing."""
+
+    def commits(self, nodes: int) -> Literal["off", "quorum", "strict"]:
+        """Whether commits of a cluster with that many nodes wait for a replica."""
+        if self.synchronous == "auto":
+            return "quorum" if nodes >= 3 else "off"
+        return self.synchronous
+
+
+class Reporting(Strict):
+    """A database that shows the rows of all shards together: for reports, never for pages."""
+
+    model: Literal["pull", "push"] = Field(default="pull", json_schema_extra={"talk": "Pull model. Push model."})
+    """pull: reports ask every shard's cluster when they run. push: all rows are copied here all the time."""
+    aggregates: dict[Identifier, Annotated[str, Field(pattern=r"(?is)^\s*select\s[^;]*$")]] = Field(
+        default_factory=dict
+    )
+    """Views by name, each a SELECT over one shard's tables; with `pull` every cluster works it out for its shards."""
+
+
+class Sharding(Strict):
+    """Rows spread over many logical shards (schemas), which live in few database clusters and move between them."""
+
+    logical: int = Field(default=64, ge=1, le=1024)
+    """Logical shards, for ever: rows never change theirs. Up to 256 are advised; each costs every connection memory."""
+    strategy: Literal["hash", "range", "directory"] = Field(
+        default="hash", json_schema_extra={"talk": "Data-driven. Anonymous."}
+    )
+    """How a key finds its shard: by its hash, by ranges of keys, or looked up by a function of the project's."""
+    apps: list[Identifier] = Field(min_length=1)
+    """Labels of the Django applications whose tables are in every shard; all others are in the default database."""
+    common: list[Identifier] = Field(default_factory=list, json_schema_extra={"talk": "Common data on all servers."})
+    """Of those others, what every shard reads as well: a copy in each cluster, kept up to date. Small and rarely
+    changed."""
+    reporting: Reporting | None = None
+    """A database `reporting` over all shards, in the first cluster. Default: none."""
+    bounds: list[int] = Field(default_factory=list)
+    """For `range`: the first key of each shard but the first, rising; one less than there are logical shards."""
+    epoch: int = Field(default=2026, ge=2000, le=2100)
+    """Year in which the time in the rows' ids begins; they last 34 years. Fixed at birth."""
 
 
 class Reads(Strict):
-    """What a replica must be to serve reads."""
+    """What a replica must be to serve reads. With no replica fit, the leader serves them."""
 
     max_lag: Size = Field(
         default=16 * 1024 * 1024, ge=1, json_schema_extra={"talk": "Remember replication lag issues."}
     )
     """A replica further behind than this (bytes of WAL) gets no reads."""
+    max_age: int = Field(default=10, ge=5, le=3600)
+    """A replica whose data are older than this (seconds) gets no reads; it is taken out 3 s before."""
+    back_after: int = Field(default=5, ge=0, le=600)
+    """Seconds within the limits after which a replica gets reads again."""
+    apps: list[Identifier] = Field(default_factory=list)
+    """Labels of Django applications that requests read from replicas, except who wrote something they have not yet."""
+
+
+class Alert(Strict):
+    """When people are told."""
+
+    lag: int = Field(default=30, ge=1, le=86400)
+    """A replica's data are older than this (seconds) for a minute."""
 
 
 class App(Strict):
@@ -88,6 +143,8 @@ class App(Strict):
     """WSGI module; its `application` is served. Default: the settings' package + `.wsgi`."""
     overlay: bool = True
     """Run with a settings module that adds the stack's databases, caches and hosts on top of the project's own."""
+    runtime: bool = Field(default=True, json_schema_extra={"talk": "Always opt to return stale data."})
+    """Install django-massive into every release: caches that fail fast, sessions, purges, stale answers, checks."""
     environment: dict[EnvName, Line] = Field(default_factory=dict)
     """Extra environment variables of the project. No secrets: this file is kept in git."""
     secret_environment: list[EnvName] = Field(default_factory=list)
@@ -155,12 +212,17 @@ class Topology(Strict):
     """Machines of the ssh target."""
     edge_servers: int = Field(default=1, ge=1, le=64, json_schema_extra={"talk": "Varnish — or both!"})
     """Hosts with nginx and Varnish."""
+    edge_address: Annotated[str, Field(pattern=forms.ADDRESS_IN_NETWORK)] | None = None
+    """An address that is always on one of the edge servers, with the length of its network: 192.0.2.100/24. Needs two
+    edge servers in that network. Default: none; DNS names the edge servers."""
     app_servers: int = Field(default=2, ge=1, le=1000, json_schema_extra={"talk": "gunicorn. + gevent."})
     """Hosts with gunicorn, the pooler and the Celery worker."""
     replicas: int = Field(default=1, ge=0, le=15, json_schema_extra={"talk": "use 9.x's streaming replication"})
     """Streaming replicas of each database cluster, beside its leader."""
     shards: int = Field(default=1, ge=1, le=256, json_schema_extra={"talk": "Huge sites eventually need to shard."})
     """Database clusters, each with its own leader and replicas."""
+    sharding: Sharding | None = None
+    """Logical shards on these clusters. Default: none; the project decides which row lives in which cluster."""
     pooler: Literal["pgbouncer", "pgpool"] = Field(
         default="pgbouncer", json_schema_extra={"talk": "Django has no built-in connection pooling."}
     )
@@ -171,5 +233,9 @@ class Topology(Strict):
     """Leader changes."""
     reads: Reads = Field(default_factory=Reads)
     """Reads from replicas."""
+    alert: Alert = Field(default_factory=Alert)
+    """Limits of alerts."""
+    drills: Literal["refused", "allowed"] = "refused"
+    """Whether `massive-deploy drill` may break things here on purpose; for staging stacks."""
     app: App
     """The Django project."""

@@ -122,8 +122,9 @@ class _Machines:
 
     def _address(self, group: str) -> str:
         network = subnet(self.topology)
+        taken = {host.address for host in self.known.values()} | {(self.topology.edge_address or "").partition("/")[0]}
         try:
-            return free_address(network, {host.address for host in self.known.values()})
+            return free_address(network, taken)
         except LookupError as error:
             what = f"{network} has no address left"
             raise InvalidInput([Problem(FILE, 0, 0, group, what, "first finish removing hosts that leave")]) from error

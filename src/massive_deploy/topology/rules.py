@@ -13,6 +13,7 @@ from .machines import check_machines, warn_machines
 from .model import Topology
 from .nodes import Location, printable
 from .plain_secrets import warn_secrets
+from .sharding import check_sharding, warn_sharding
 from .stacks import Stack, counts, demand
 
 _TAKEN = frozenset(
@@ -47,6 +48,7 @@ def check(topology: Topology, stack: Stack, document: Document, roles: Collectio
     yield from _names(topology, document)
     yield from check_machines(topology, stack, document)
     yield from _failover(topology, document)
+    yield from check_sharding(topology, document)
     if topology.pooler not in roles:
         yield document.problem(
             ("pooler",),
@@ -62,6 +64,7 @@ def warn(topology: Topology, stack: Stack, document: Document) -> Iterator[Probl
     if topology.failover.synchronous == "strict" and topology.replicas == 1:
         what = "with one replica, writes stop while it is away"
         yield document.problem(("failover", "synchronous"), what, "set `replicas: 2`, or `synchronous: quorum`")
+    yield from warn_sharding(topology, document)
     yield from warn_secrets(document)
 
 
@@ -110,6 +113,10 @@ def _failover(topology: Topology, document: Document) -> Iterator[Problem]:
     if mode in {"quorum", "strict"} and topology.replicas == 0:
         what = f"{mode} replication needs a replica, and there are none"
         yield document.problem(("failover", "synchronous"), what, "set `replicas: 1` or more, or `synchronous: off`")
+    waits = topology.failover.commits(topology.replicas + 1) != "off"
+    if topology.failover.early and not (waits and topology.replicas >= 2):
+        what = "an early failover is safe only where commits wait for a replica, and another one is left to take over"
+        yield document.problem(("failover", "early"), what, "set `replicas: 2` or more and `synchronous: quorum`")
 
 
 def _is_folder(base: Path, source: str) -> bool:

@@ -1,8 +1,20 @@
-"""What roles' checks share about systemd units."""
+"""What roles' checks share: units that stay up, and states that take a moment."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], good: Callable[[T], bool], seconds: float, pause: float = 2) -> T:
+    """What `look` found as soon as it is good, or at last when the seconds are over: assert on it."""
+    end = time.monotonic() + seconds
+    while not good(found := look()) and time.monotonic() < end:
+        time.sleep(pause)
+    return found
 
 
 def stay_up(host: Any, *units: str) -> None:

@@ -84,3 +84,19 @@ def test_folders_that_a_file_needs_are_open_all_the_way(tmp_path: Path) -> None:
     subprocess.run(["sh", "-c", script], check=True)
     assert target.read_text(encoding="ascii") == "x"
     assert {oct(folder.stat().st_mode & 0o777) for folder in (target.parent, target.parent.parent)} == {"0o755"}
+
+
+def test_a_gate_that_is_hopeless_is_not_waited_for_and_says_why(tmp_path: Path) -> None:
+    gate = Gate("never", "echo no; false", 30, why="echo because", hopeless=f"[ -e {tmp_path}/lost ]")
+    (tmp_path / "lost").touch()
+    (step,) = (step for step in steps(replace(ROLE, gates=(gate,))) if step.name == "wait: never")
+    done = subprocess.run(["sh", "-c", step.script], capture_output=True, text=True, check=False, timeout=10)
+    assert (done.returncode, done.stderr) == (1, "no\nbecause\n")
+
+
+def test_a_state_that_does_not_come_about_is_told_with_why() -> None:
+    task = Task("late", "echo no", "yes", ":", settle=1, why="echo the disk is full; echo noise >&2; false")
+    step = next(step for step in steps(Desired(tasks=(task,))) if step.name == "late")
+    done = subprocess.run(["sh", "-c", step.script], input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["the disk is full", "not so after 1 s: late"]

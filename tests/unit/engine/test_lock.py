@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,12 +121,18 @@ def test_waiting_says_for_whom_once_and_goes_on_when_it_is_free(here: Here) -> N
     said: list[str] = []
     lock, manual = here.files("a")
     _, (channel, _) = here.hold("a", lock_script.hold("the slow one", lock, manual))
-    timer = threading.Timer(0.4, channel.close)
-    timer.start()
-    with here.locked(["a"], "patient", wait=20, say=said.append):
+
+    def let_go() -> None:
+        while here.tries <= 3:
+            time.sleep(0.01)
+        channel.close()
+
+    slow = threading.Thread(target=let_go, daemon=True)
+    slow.start()
+    with here.locked(["a"], "patient", wait=60, say=said.append):
         assert said == ["waiting for the lock on a: the slow one"]
         assert here.tries > 3
-    timer.join()
+    slow.join()
 
 
 def test_hosts_after_the_one_waited_for_stay_free(here: Here) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from massive_deploy.desired import Desired, Directory, File, Gate, Task, Unit, User
-from massive_deploy.engine import plan
+from massive_deploy.engine import plan, report
+from massive_deploy.engine.compile import steps
+from massive_deploy.engine.markdown import markdown
 from massive_deploy.engine.observed import Entry, Observed, UnitState
 
 CONF = File("/etc/thing/thing.conf", "port 1\n")
@@ -157,3 +159,24 @@ def test_what_a_task_observed_before_its_packages_were_there_means_nothing() -> 
         "no default"
     ]
     assert role_of(role, settled(role)).tasks == ()
+
+
+TURN = Task("restart thing", "show", "", ":", in_turn=True)
+
+
+def test_what_hosts_do_in_turn_is_planned_counted_and_no_step_of_theirs() -> None:
+    role = replace(ROLE, tasks=(*ROLE.tasks, TURN))
+    waits = replace(settled(role), tasks={"thing/object": "yes", "thing/restart thing": "restart thing (port)"})
+    found = plan.make({"h": {"thing": role}}, {"h": waits})
+    assert found.changes == 1
+    shown = list(report.lines(found))
+    assert "    ! restart thing (port)" in shown
+    assert "one at a time: restart thing@h" in shown[-1]
+    assert report.as_json(found)["hosts"][0]["roles"][0]["tasks"] == ["restart thing (port)"]
+    assert "restart thing (port)" in markdown(found, "trial")
+    assert [step.name for step in steps(found.hosts[0].roles[0])] == ["wait: answers"]
+
+
+def test_a_fresh_host_has_nothing_to_do_in_turn() -> None:
+    role = replace(ROLE, tasks=(*ROLE.tasks, TURN))
+    assert [change.task.name for change in role_of(role, Observed(exists=False)).tasks] == ["object"]

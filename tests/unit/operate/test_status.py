@@ -10,9 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
+from massive_deploy.operate.patroni import members
 from massive_deploy.operate.status import Status, collect, combine
 from massive_deploy.operate.status_database import Database, lag
-from massive_deploy.operate.status_parse import members, parse
+from massive_deploy.operate.status_parse import parse
 from massive_deploy.operate.status_report import duration, size, tables, to_json
 from massive_deploy.operate.status_script import script
 from massive_deploy.topology.layout import Host, Layout, Port
@@ -99,6 +100,29 @@ def test_a_replica_that_receives_nothing_is_not_good() -> None:
     assert not cut.clusters[0].good
     assert "receives nothing" in text(cut)
     assert '"lag_seconds": null' in json.dumps(to_json(cut)["clusters"], allow_nan=False)
+
+
+STUCK = REPLICA.replace("self|t|50331648|3|t|f\n", "self|t|50331648|2|f|f\nsilent|95.5\n")
+
+
+def test_a_replica_that_stays_on_a_timeline_the_leader_has_left_is_stuck() -> None:
+    cluster = CLUSTER.replace('"streaming"', '"running"').replace('"timeline": 3, "lag"', '"timeline": 2, "lag"')
+    shown = status(replica=STUCK, leader=LEADER.replace(CLUSTER, cluster))
+    assert [(m.name, m.stuck) for m in shown.clusters[0].members] == [("db2", False), ("db1", True)]
+    out = io.StringIO()
+    Console(file=out, width=140).print(tables(shown, "inv"))
+    assert "db1 is stuck: massive-deploy reinit inv db1" in out.getvalue()
+    assert to_json(shown, "inv")["clusters"][0]["members"][1]["advice"] == "massive-deploy reinit inv db1"
+
+
+def test_a_replica_on_its_way_back_is_not_stuck() -> None:
+    def told(own: str) -> bool:
+        return status(replica=own).clusters[0].members[1].stuck
+
+    assert told(STUCK)
+    assert not told(STUCK.replace("silent|95.5", "silent|3.5")), "it has only begun"
+    assert not told(STUCK.replace("|2|f|f", "|3|t|f")), "an idle leader sends nothing"
+    assert not status(replica=STUCK, leader=REPLICA).clusters[0].members[1].stuck, "nobody leads"
 
 
 def test_paused_replay_is_said() -> None:

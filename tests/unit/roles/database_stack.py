@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from massive_deploy import roles
@@ -11,9 +12,10 @@ from massive_deploy.desired import Desired, Task
 from massive_deploy.render import Renderer
 from massive_deploy.topology.layout import Host, Layout
 from massive_deploy.topology.model import Topology
+from massive_deploy.topology.shards import born
 from massive_deploy.view import HostView
 
-ROLES = ("etcd", "postgresql", "redis", "haproxy", "pgbouncer")
+ROLES = ("etcd", "postgresql", "redis", "haproxy", "pgbouncer", "pgpool", "leader_watch")
 
 
 def secret(name: str) -> str:
@@ -27,6 +29,7 @@ def renderer(
     replicas: int = 1,
     app_servers: int = 2,
     memory_mb: int = 1024,
+    cpus: int = 2,
     topology: Mapping[str, Any] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Renderer:
@@ -37,18 +40,19 @@ def renderer(
         for n in range(1, nodes + 1)
     ]
     hosts += [
-        Host(f"app-{n}", "app", ("app",), f"10.0.2.{n}", n, None, 2, memory_mb) for n in range(1, app_servers + 1)
+        Host(f"app-{n}", "app", ("app",), f"10.0.2.{n}", n, None, cpus, memory_mb) for n in range(1, app_servers + 1)
     ]
     hosts.append(Host("cache-1", "cache", ("redis",), "10.0.3.1", 1, None, 2, memory_mb))
     databases, apps = tuple(h.name for h in hosts[:nodes]), tuple(h.name for h in hosts if h.group == "app")
     placed = {
         "etcd": (databases + apps)[:3],
         "postgresql": databases,
+        "leader_watch": databases,
         "redis": ("cache-1",),
         "haproxy": apps,
-        "pgbouncer": apps,
+        str((topology or {}).get("pooler", "pgbouncer")): apps,
     }
-    loaded = {name: roles.load(name) for name in ROLES}
+    loaded = {name: roles.load(name) for name in ROLES if name in placed}
     own = settings or {}
     layout = Layout(
         name="trial",
@@ -64,10 +68,15 @@ def renderer(
         ),
         hosts=tuple(hosts),
         roles=placed,
-        settings={name: role.Settings.model_validate(own.get(name, {})) for name, role in loaded.items()},
+        settings={
+            name: role.Settings.model_validate(own.get(name, {}))
+            for name, role in {**loaded, "app": roles.load("app")}.items()
+        },
         ports={name: tuple(role.SERVES) for name, role in loaded.items()},
         calls={name: tuple(role.CALLS) for name, role in loaded.items()},
     )
+    if sharding := layout.topology.sharding:
+        layout = replace(layout, shards=born(sharding, shards).shards)
     return Renderer(layout, loaded, secret)
 
 

@@ -29,11 +29,58 @@ def test_shards_have_aliases_of_their_own() -> None:
     assert databases["trial_shard2_ro"] == "host=127.0.0.1 port=15005 dbname=trial"
 
 
+SHARDED = {"sharding": {"logical": 8, "apps": ["orders"]}}
+
+
+def test_a_logical_shard_is_a_role_and_a_schema_on_its_cluster() -> None:
+    databases = config(shards=2, topology=SHARDED)["databases"]
+    own = "connect_query='SET ROLE trial_shard0005; SET search_path = shard0005'"
+    assert databases["trial_shard0005"] == f"host=127.0.0.1 port=15004 dbname=trial pool_size=11 {own}"
+    assert databases["trial_shard0003_ro"].startswith("host=127.0.0.1 port=15003 ")
+    assert len(databases) == 2 + 2 * 8
+
+
+def test_common_data_are_in_view_behind_the_shards_own_tables() -> None:
+    common = {"sharding": {"logical": 8, "apps": ["orders"], "common": ["lists"]}}
+    assert "SET search_path = shard0005, public'" in config(shards=2, topology=common)["databases"]["trial_shard0005"]
+
+
+def test_reports_are_read_from_a_database_of_their_own_on_replicas() -> None:
+    told = {"sharding": {"logical": 8, "apps": ["orders"], "reporting": {}}}
+    databases = config(shards=2, topology=told)["databases"]
+    assert databases["trial_reporting"] == "host=127.0.0.1 port=15003 dbname=trial_reporting"
+
+
+def test_logical_shards_share_connections() -> None:
+    parsed = config(topology=SHARDED)
+    assert parsed["users"]["trial_shards"] == "max_user_connections=46"
+    layout = view("pgbouncer", "app-1", topology=SHARDED).layout
+    (told,) = sums(layout)
+    assert told.formula.startswith("2 app hosts × 2 aliases × pool 23 + 2 app hosts × 46 of all shards + 15 reserved")
+    assert told.fits
+
+
+def test_only_system_users_of_the_stack_become_the_shards_user() -> None:
+    found = desired("pgbouncer", "app-1", topology=SHARDED)
+    assert "local all trial_shards peer map=app\n" in content(found, f"{FOLDER}/hba.conf")
+    assert content(found, f"{FOLDER}/ident.conf").count(" trial_shards\n") == 3
+    assert "trial_shards" not in content(desired("pgbouncer", "app-1"), f"{FOLDER}/hba.conf")
+
+
+@pytest.mark.parametrize("logical", [1, 64, 256])
+@pytest.mark.parametrize("app_servers", [1, 7, 20])
+def test_pools_of_logical_shards_always_fit(logical: int, app_servers: int) -> None:
+    sharded = {"sharding": {"logical": logical, "apps": ["orders"]}}
+    layout = view("pgbouncer", "app-1", app_servers=app_servers, topology=sharded).layout
+    assert all(one.fits for one in sums(layout))
+
+
 def test_a_failover_is_a_pause_not_an_error() -> None:
     told = config()["pgbouncer"]
     assert told["pool_mode"] == "transaction"
     assert told["server_login_retry"] == "1"
-    assert told["server_connect_timeout"] == "2"
+    # HAProxy holds connections for 45 s while nobody leads: giving up before it would turn new clients away.
+    assert told["server_connect_timeout"] == "50"
     assert int(told["query_wait_timeout"]) == 60
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from massive_deploy import roles
@@ -38,10 +39,14 @@ def renderer(
     shards: int = 1,
     release: Release | None = RELEASE,
     authorities: tuple[tuple[str, str], ...] = (),
+    pooler: str = "pgbouncer",
+    root: Path | None = None,
+    reads: Mapping[str, Any] | None = None,
 ) -> Renderer:
     """Desired states of a stack with these settings; addresses are 192.0.2.1 upwards."""
     project = {"source": ".", "settings": "shop.settings", **(app or {})}
-    topology = Topology.model_validate({"name": "trial", "target": "docker", "app": project})
+    given = {"name": "trial", "target": "docker", "app": project, "pooler": pooler, "reads": reads or {}}
+    topology = Topology.model_validate(given)
     names = sorted({name for hosts in placed.values() for name in hosts})
     hosts = [Host(name, "any", (), f"192.0.2.{n}", n, memory_mb=memory_mb) for n, name in enumerate(names, 1)]
     hosts += [Host(f"db-{n}", "db", ("database",), f"192.0.2.{100 + n}", n, cluster=n) for n in range(1, shards + 1)]
@@ -56,7 +61,9 @@ def renderer(
         ports={name: tuple(role.SERVES) for name, role in loaded.items()},
         calls={name: tuple(role.CALLS) for name, role in loaded.items()},
     )
-    return Renderer(layout, loaded, lambda name: f"secret of {name}", release=release, authorities=authorities)
+    return Renderer(
+        layout, loaded, lambda name: f"secret of {name}", project=root, release=release, authorities=authorities
+    )
 
 
 def desired(role: str, host: str, **options: Any) -> Desired:

@@ -114,6 +114,18 @@ def test_a_lost_connection_is_not_tried_again(add_role: Add) -> None:
     assert results[1].message.startswith("no connection: ssh:")
 
 
+def test_trouble_of_this_machine_is_tried_once_more(add_role: Add) -> None:
+    add_role("trial_trouble", "def check_a(host, view): host()\n\ndef check_b(host, view): host()\n")
+    left = [OSError("no memory"), None, OSError("no memory"), OSError("no memory")]
+
+    def host() -> None:
+        if (trouble := left.pop(0)) is not None:
+            raise trouble
+
+    results = run_checks(views("trial_trouble"), {}, hosts=["one"], connect=lambda _: host)
+    assert [row.outcome for row in results] == ["passed", "error"]
+
+
 def test_the_users_pytest_takes_no_part(add_role: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     add_role("trial_alone", "def check_a(host, view): pass\n")
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")

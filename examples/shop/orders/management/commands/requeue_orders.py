@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
+from django_massive.sharding import aliases
 
 from orders.models import Order
 from orders.tasks import confirm
@@ -21,8 +23,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
         before = timezone.now() - timedelta(seconds=options["older_than"])
-        waiting = Order.objects.filter(status=Order.Status.PLACED, placed_at__lt=before).order_by("placed_at")
-        keys = list(waiting.values_list("pk", flat=True)[: options["limit"]])
+        keys: list[UUID] = []
+        for alias in aliases() or ["default"]:
+            orders = Order.objects.using(alias).filter(status=Order.Status.PLACED, placed_at__lt=before)
+            left = options["limit"] - len(keys)
+            keys += orders.order_by("placed_at").values_list("pk", flat=True)[:left]
         for key in keys:
             confirm.delay(str(key))
         self.stdout.write(f"{len(keys)} orders queued")

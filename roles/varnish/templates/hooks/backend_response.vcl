@@ -1,0 +1,2 @@
+sub user_backend_response {
+}

@@ -1,0 +1,2 @@
+sub user_recv {
+}

@@ -67,15 +67,16 @@ def through(made: Stack, shard: str, sql: str, code: int | None = 0) -> str:
     return made.on("web-1", f'{psql} "{sql}" 2>&1', code).strip()
 
 
-def default(made: Stack, sql: str) -> str:
+def default(made: Stack, sql: str, code: int | None = 0) -> str:
     """The same of the default database, as the project."""
     psql = f"runuser -u app -- psql -h /run/postgresql -p 6432 -U {DATABASE} -d {DATABASE} -XAtqc"
-    return made.on("web-1", f'{psql} "{sql}"').strip()
+    return made.on("web-1", f'{psql} "{sql}"', code).strip()
 
 
 def priced(made: Stack, price: str, seconds: float = 5) -> None:
-    """A product's new price is seen by shards of both clusters."""
-    default(made, f"update catalogue_product set price = {price} where slug = 'enamel-mug'")
+    """A product's new price is seen by shards of both clusters; a pool may still say that the cluster is away."""
+    write = f"update catalogue_product set price = {price} where slug = 'enamel-mug' returning price"
+    within(seconds, lambda: default(made, write, None) == price, "the price is written")
     ask = "select price from catalogue_product where slug = 'enamel-mug'"
     for shard in ("shard0000", THERE):
         within(seconds, lambda shard=shard: through(made, shard, ask) == price, f"{shard} knows the price")

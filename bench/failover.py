@@ -26,6 +26,7 @@ from massive_deploy.operate.drills.faults import FAULTS
 from massive_deploy.operate.observe import session
 from massive_deploy.operate.patroni import Patroni
 from massive_deploy.secrets import Secrets
+from massive_deploy.topology.model import Reads
 
 STACK = """
 summary: Everything on one host, the database cluster on hosts of its own.
@@ -46,9 +47,17 @@ app: {source: "{source}", settings: shop.settings, health: /-/health}
 """
 OURS, DEFAULTS = "massive-deploy", "Patroni's defaults"
 PATRONI: Mapping[str, Any] = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10, "primary_start_timeout": 300}
-WANTED = ("leader-crash", "leader-power-off", "partition", "switchover", "etcd-loss")
+TIMED = ("leader-crash", "leader-power-off", "partition", "switchover")
+"""Faults after which Patroni's timing tells: measured with its defaults, too."""
+WANTED = (
+    *TIMED,
+    *("leader-frozen", "leader-deaf", "leader-mute", "etcd-member-loss", "etcd-loss"),
+    *("replica-loss", "replica-cut", "replica-slow"),
+)
 BOUNDS = {"leader-crash": 5.0, "leader-power-off": 25.0, "switchover": 2.0}
 """Goals for the median time without a write, in seconds."""
+READS_MAX_AGE = Reads.model_fields["max_age"].default
+"""The stack's limit for reads from a replica, in seconds."""
 Row = dict[str, Any]
 
 
@@ -72,13 +81,17 @@ def measured(file: Path | None) -> list[Row]:
     return rows
 
 
-def missing(rows: Sequence[Row], faults: Sequence[str], repeats: int) -> Iterator[tuple[str, int, str]]:
-    """(timing, repeat, fault) of what is not measured yet; the faults in another order each time."""
+def missing(rows: Sequence[Row], faults: Sequence[str], repeats: int, baseline: int) -> Iterator[tuple[str, int, str]]:
+    """(timing, repeat, fault) of what is not measured yet; the faults in another order each time.
+
+    `baseline`: in how many of the repeats Patroni's defaults are measured beside ours.
+    """
     done = {(row["timing"], row["repeat"], row["fault"]) for row in rows}
     for repeat in range(repeats):
         for timing in rotated([OURS, DEFAULTS], repeat):
             for fault in rotated(faults, repeat):
-                if (timing, repeat, fault) not in done:
+                beside = timing == OURS or (repeat < baseline and fault in TIMED)
+                if beside and (timing, repeat, fault) not in done:
                     yield timing, repeat, fault
 
 
@@ -157,6 +170,8 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
     if failed := series(rows, OURS, "etcd-loss", "failed_writes"):
         found.append(Goal("etcd-loss: failed writes", sum(failed), 0))
     if rows:
+        oldest = max(row["oldest_read"] for row in rows)
+        found.append(Goal("oldest read from a replica, all drills", oldest, READS_MAX_AGE, unit=" s"))
         found.append(Goal("acknowledged writes lost, all drills", sum(row["lost"] for row in rows), 0))
         found.append(Goal("drills with two leaders", sum(bool(row["two_leaders"]) for row in rows), 0))
         found.append(Goal("drills that were not well again", sum(row["recovery"] is None for row in rows), 0))
@@ -182,6 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.failover", description=__doc__)
     parser.add_argument("--faults", type=lambda text: text.split(","), default=list(WANTED))
     parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--baseline-repeats", type=int, default=3, help="with Patroni's defaults, too")
     parser.add_argument("--resume", type=Path, help="file of what is measured; added to")
     parser.add_argument("--early", action="store_true", help="with `failover: {early: true}`")
     parser.add_argument("--name", default="md-bench-failover", help="name of the inventory and its containers")
@@ -192,7 +208,7 @@ def main() -> int:
         parser.error(f"no such fault: {', '.join(unknown)}")
     end_orderly()
     report, rows = Report("Failover"), measured(arguments.resume)
-    todo = list(missing(rows, arguments.faults, arguments.repeats))
+    todo = list(missing(rows, arguments.faults, arguments.repeats, arguments.baseline_repeats))
     try:
         if todo:
             with fresh(arguments.scratch, arguments.name, lambda stack: describe(stack, arguments.early)) as stack:

@@ -46,9 +46,22 @@ def _cut(scene: Scene, host: str, rules: list[str]) -> Strokes:
     return Strokes({host: cut(rules, scene.ssh.get(host, 22))}, {host: MEND})
 
 
-def _partition(scene: Scene) -> Strokes:
+def _away(scene: Scene) -> list[str]:
+    """Rules by which the leader hears nothing of replicas and etcd (`in`), and they nothing of it (`out`)."""
     peers = dict.fromkeys([*_replicas(scene), *scene.names("etcd")])
-    return _cut(scene, scene.leader, from_and_to([scene.address(name) for name in peers if name != scene.leader]))
+    return from_and_to([scene.address(name) for name in peers if name != scene.leader])
+
+
+def _partition(scene: Scene) -> Strokes:
+    return _cut(scene, scene.leader, _away(scene))
+
+
+def _deaf(scene: Scene) -> Strokes:
+    return _cut(scene, scene.leader, [rule for rule in _away(scene) if rule.startswith("in ")])
+
+
+def _mute(scene: Scene) -> Strokes:
+    return _cut(scene, scene.leader, [rule for rule in _away(scene) if rule.startswith("out ")])
 
 
 def _without_etcd(scene: Scene) -> Strokes:
@@ -132,6 +145,8 @@ _ALL = (
     Fault("leader-power-off", "the leader's machine is switched off", "promotion after the ttl", 40, _power_off),
     Fault("leader-frozen", "all processes of the leader stand still", "promotion after the ttl", 40, _frozen),
     Fault("partition", "the leader is cut off from replicas and etcd", "promotion after the ttl", 45, _partition),
+    Fault("leader-deaf", "the leader hears nothing of replicas and etcd", "promotion after the ttl", 45, _deaf),
+    Fault("leader-mute", "replicas and etcd hear nothing of the leader", "promotion after the ttl", 45, _mute),
     Fault("leader-without-etcd", "the leader cannot reach etcd", "failsafe: at most one leader", 45, _without_etcd),
     Fault("leader-without-replicas", "no replica reaches the leader", "writes go on", 30, _without_replicas),
     Fault("replica-slow", "a replica receives and does not replay", "it gets no reads", 30, _slow),

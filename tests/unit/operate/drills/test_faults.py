@@ -49,6 +49,16 @@ def test_a_partition_cuts_replicas_and_etcd_and_keeps_ssh_and_clients() -> None:
     assert "10.0.2." not in script
 
 
+def test_a_cut_in_one_direction_drops_what_a_partition_drops_in_that_direction() -> None:
+    names = ("partition", "leader-deaf", "leader-mute")
+    whole, deaf, mute = (FAULTS[name].strokes(scene()).inject["db-1"].splitlines() for name in names)
+    dropped = {line for line in whole if line.endswith("drop")}
+    heard = {line for line in dropped if "saddr" in line}
+    assert 0 < len(heard) < len(dropped)
+    assert [line for line in whole if line not in dropped - heard] == deaf
+    assert [line for line in whole if line not in heard] == mute
+
+
 def test_etcd_is_cut_off_on_the_loopback_too() -> None:
     script = FAULTS["leader-without-etcd"].strokes(scene()).inject["db-1"]
     assert "out tcp dport 2379 drop" in script
@@ -68,7 +78,17 @@ def test_all_members_of_etcd_are_started_without_waiting_for_each_other() -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["partition", "leader-without-replicas", "replica-slow", "replica-cut", "replica-loss", "switchover"]
+    "name",
+    [
+        "partition",
+        "leader-deaf",
+        "leader-mute",
+        "leader-without-replicas",
+        "replica-slow",
+        "replica-cut",
+        "replica-loss",
+        "switchover",
+    ],
 )
 def test_without_a_replica_there_is_none_to_hit(name: str) -> None:
     with pytest.raises(Refused, match="no replica"):

@@ -18,7 +18,7 @@ NEXT = "/etc/massive-deploy/next"
 """The same files for a release that is built, and whose migrations run, while another one still serves."""
 ENV_FILE = f"{FOLDER}/app.env"
 MODULES = f"{FOLDER}/python/"
-OVERLAY = ("massive_stack.py", "massive_settings.py", "massive_wsgi.py")
+OVERLAY = ("massive_stack.py", "massive_pool.py", "massive_settings.py", "massive_wsgi.py")
 POOLER_SOCKET = "/run/postgresql"
 POOLER_PORT = 6432
 POOLER_ROLE = "massive_pooler"

@@ -157,10 +157,22 @@ def database(url: str, own: Mapping[str, Any], env: Mapping[str, str], project: 
     if env.get("DATABASE_POOL") == "1" and django_has_pool():
         size = int(env.get("DATABASE_POOL_SIZE", "50"))
         options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10, "max_idle": 120}
+        # A session with pgPool can be broken behind it, which only a query tells.
+        if "application_name" not in options:
+            options["pool"] |= checked()
         if "DATABASE_POOL_LIFETIME" in env:
             options["pool"]["max_lifetime"] = int(env["DATABASE_POOL_LIFETIME"])
         found["CONN_HEALTH_CHECKS"] = True
     return found
+
+
+def checked() -> dict[str, Any]:
+    """The pool's own connections, where the release has what Django's pool needs; without it Django says so."""
+    if importlib.util.find_spec("psycopg") is None:
+        return {}
+    from massive_pool import Connection
+
+    return {"connection_class": Connection}
 
 
 def time_zone(own: Mapping[str, Any], project: Mapping[str, Any]) -> str:

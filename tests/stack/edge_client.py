@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
+
+_fresh = count(1)
 
 
 @dataclass(frozen=True)
@@ -186,3 +189,8 @@ def until(seconds: float, call: Callable[[], Reply], true: Callable[[Reply], boo
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds} s: {what}; last: {reply}")
         time.sleep(0.02)
+
+
+def unseen(path: str) -> str:
+    """The page under an address nobody has asked for before."""
+    return f"{path}{'&' if '?' in path else '?'}nobody={time.time_ns()}-{next(_fresh)}"

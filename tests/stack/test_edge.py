@@ -11,15 +11,13 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
-from edge_client import Reply, Site, median, until
+from edge_client import Reply, Site, median, unseen, until
 from edge_outages import APPS, OUTAGES, Outage
+from edge_pooler import queries, restarted, waited
 from harness import ROOT, Stack, stack, within
 from warm import warm
 
@@ -54,7 +52,6 @@ roles:
   nginx: {{requests_per_second: 20, requests_burst: 20, unlimited: [10.204.5.1]}}
 """
 OUTAGE_S = 20
-_fresh = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +68,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def site(made: Stack) -> Site:
     return Site(made.hosts()["edge-1"]["address"])
-
-
-def unseen(path: str) -> str:
-    """The page under an address nobody has asked for before."""
-    return f"{path}{'&' if '?' in path else '?'}nobody={time.time_ns()}-{next(_fresh)}"
 
 
 def renders(site: Site) -> int:
@@ -176,18 +168,21 @@ LIES: Mapping[str, str] = {
 }
 
 
-def test_a_pooler_that_was_restarted_costs_no_request_after_it(made: Stack, site: Site) -> None:
-    def statuses(ms: int) -> set[int]:
-        with ThreadPoolExecutor(20) as pool:
-            return set(pool.map(lambda _: site.ask(unseen(f"/wait/?ms={ms}")).status, range(80)))
-
+@pytest.mark.parametrize("end", ["systemctl restart", "systemctl kill --signal=KILL"])
+def test_a_pooler_that_was_restarted_costs_no_request_after_it(made: Stack, site: Site, end: str) -> None:
     # Every process at the app hosts then holds connections.
-    assert statuses(200) == {200}
-    for host in ("app-1", "app-2"):
-        made.on(host, "systemctl restart pgbouncer")
-        console = "runuser -u postgres -- psql -h /run/postgresql -p 6432 -U pgbouncer pgbouncer -Atc 'show version'"
-        within(20, partial(made.on, host, console, None), "pgbouncer answers")
-    assert statuses(1) == {200}
+    assert waited(site, 200) == {200}
+    for host in APPS:
+        restarted(made, host, end)
+    assert waited(site, 1) == {200}
+
+
+def test_a_page_with_one_query_asks_the_pooler_once(made: Stack, site: Site) -> None:
+    """That a pooled connection lives is seen without asking."""
+    assert waited(site, 50) == {200}
+    before = queries(made)
+    assert waited(site, 1, 400) == {200}
+    assert 400 <= queries(made) - before < 600
 
 
 def test_what_a_client_makes_up_never_reaches_django(made: Stack, site: Site) -> None:

@@ -200,6 +200,17 @@ def test_a_pool_only_where_asked_for_and_known(
     assert options.get("pool", {"max_size": 7})["max_size"] == 7
 
 
+@pytest.mark.parametrize(("pgpool", "own"), [(False, True), (True, False)])
+def test_only_a_session_with_pgpool_is_asked_whether_it_lives(
+    stack: ModuleType, monkeypatch: pytest.MonkeyPatch, pgpool: bool, own: bool
+) -> None:
+    monkeypatch.setattr(stack, "django_has_pool", lambda: True)
+    monkeypatch.setattr(stack, "checked", lambda: {"connection_class": int})
+    url = ENV["DATABASE_URL"] + ("?application_name=default" if pgpool else "")
+    pool = overlay(stack, DATABASE_POOL="1", DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]["pool"]
+    assert ("connection_class" in pool) is own
+
+
 def test_caches_never_wait_for_ever(stack: ModuleType) -> None:
     caches = overlay(stack, {"CACHES": {"default": LOCMEM, "extra": LOCMEM}})["CACHES"]
     assert set(caches) == {"default", "sessions", "extra"}

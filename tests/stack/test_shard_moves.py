@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from harness import ROOT, Stack, stack
+from harness import ROOT, Stack, stack, within
 from orders import Orders
 from warm import warm
 
@@ -25,6 +28,7 @@ target: docker
 app_servers: 2
 shards: 2
 sharding: {{logical: 8, apps: [orders]}}
+failover: {{synchronous: quorum}}
 app:
   source: {source}
   settings: shop.settings
@@ -97,37 +101,119 @@ def test_completed_moves_leave_one_copy(sharded: Stack) -> None:
     assert copies(sharded, "shard0001") == {"cluster 1": "here", "cluster 2": ""}
 
 
-@pytest.mark.parametrize("seed", range(12))
+def home(made: Stack) -> int:
+    """The cluster that has shard 3."""
+    return 1 if copies(made, "shard0003")["cluster 1"] == "here" else 2
+
+
+def all_is_well(made: Stack, customers: Orders, where: int) -> None:
+    """One copy of shard 3, every order once, and nothing left of the move."""
+    assert {cluster: state for cluster, state in copies(made, "shard0003").items() if state} == {
+        f"cluster {where}": "here"
+    }
+    assert "no move open" in made.command("shard", "status", str(made.folder)).stdout
+    now = held(made)
+    assert {one: now[one] for one in customers.ids if now[one] != 1} == {}
+    for name, host in made.hosts().items():
+        if host["cluster"]:
+            rest = "select count(*) from pg_replication_slots where slot_type = 'logical'"
+            assert made.on(name, f'runuser -u postgres -- psql -XAtqc "{rest}"').strip() == "0"
+
+
+def ended(made: Stack, target: int, *, abort: bool) -> bool:
+    """End the move of shard 3, whatever the killed run has done of it. True if it was given up."""
+    folder = str(made.folder)
+    if abort and made.command("shard", "abort", folder, "3", "--yes", code=None).returncode == 0:
+        return True
+    made.command("shard", "move", folder, "3", "--to", str(target))
+    # Nothing to complete where the killed run had come to its end.
+    made.command("shard", "complete", folder, "3", "--yes", code=None)
+    return False
+
+
+def stepped(made: Stack, target: int, label: str) -> list[str]:
+    """A whole move of shard 3 that ends before the step of this label (empty: that is not ended); its steps."""
+    file = made.folder / f"steps-{time.time_ns()}"
+    words = ["shard", "move", str(made.folder), "3", "--to", str(target), "--complete"]
+    line = [sys.executable, str(Path(__file__).with_name("killed_move.py")), str(file), label, *words]
+    ran = subprocess.run(line, env=dict(made.environment), capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == (-signal.SIGKILL if label else 0), ran.stdout + ran.stderr
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_run_killed_before_any_step_of_a_move_loses_nothing(sharded: Stack) -> None:
+    source = home(sharded)
+    steps = [stepped(sharded, 3 - source, ""), stepped(sharded, source, "")]
+    names = {label.partition("#")[0].partition("@")[0] for label in steps[0]}
+    assert {"publish", "tables", "subscribe", "copy", "pause", "fence", "open", "hurry", "record", "way back"} <= names
+    for number in range(len(steps[0])):
+        source = home(sharded)
+        label = steps[0 if source == 1 else 1][number]
+        with Orders(sharded) as customers:
+            assert stepped(sharded, 3 - source, label)[-1] == label
+            aborted = ended(sharded, 3 - source, abort=number % 2 == 1)
+        all_is_well(sharded, customers, source if aborted else 3 - source)
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_run_killed_at_any_moment_of_a_move_loses_nothing(sharded: Stack, seed: int) -> None:
     """Then the move is taken up again, or aborted where that is still possible."""
-    chance = random.Random(seed)
-    source = 1 if copies(sharded, "shard0003")["cluster 1"] == "here" else 2
-    folder, words = str(sharded.folder), ["3", "--to", str(3 - source)]
-    line = [sys.executable, "-m", "massive_deploy", "shard", "move", folder, *words, "--complete"]
+    chance, source = random.Random(seed), home(sharded)
+    words = ["shard", "move", str(sharded.folder), "3", "--to", str(3 - source), "--complete"]
     with Orders(sharded) as customers:
         with subprocess.Popen(
-            line, env=dict(sharded.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "massive_deploy", *words],
+            env=dict(sharded.environment),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         ) as run:
             time.sleep(chance.uniform(1.0, 8.0))
             run.kill()
-        settled = seed % 2 and sharded.command("shard", "abort", folder, "3", "--yes", code=None).returncode == 0
-        if not settled:
-            sharded.command("shard", "move", folder, *words)
-            # Nothing to complete where the killed run had come to its end.
-            sharded.command("shard", "complete", folder, "3", "--yes", code=None)
-    home = f"cluster {source if settled else 3 - source}"
-    assert {cluster: state for cluster, state in copies(sharded, "shard0003").items() if state} == {home: "here"}
-    assert "no move open" in sharded.command("shard", "status", folder).stdout
-    now = held(sharded)
-    assert {one: now[one] for one in customers.ids if now[one] != 1} == {}
-    for name, host in sharded.hosts().items():
-        if host["cluster"]:
-            rest = "select count(*) from pg_replication_slots where slot_type = 'logical'"
-            assert sharded.on(name, f'runuser -u postgres -- psql -XAtqc "{rest}"').strip() == "0"
+        aborted = ended(sharded, 3 - source, abort=seed % 2 == 1)
+    all_is_well(sharded, customers, source if aborted else 3 - source)
 
 
 def switched_over(made: Stack, cluster: int) -> None:
     made.command("switchover", str(made.folder), "--cluster", str(cluster), "--yes")
+
+
+def leads(made: Stack, cluster: int) -> str:
+    """The host that leads the cluster; empty while none does."""
+    ask = "runuser -u postgres -- psql -XAtqc 'select pg_is_in_recovery()' 2>&1"
+    nodes = [name for name, host in made.hosts().items() if host["cluster"] == cluster]
+    return next((name for name in nodes if made.on(name, ask, None).strip() == "f"), "")
+
+
+@contextmanager
+def leader_lost(made: Stack, cluster: int) -> Iterator[None]:
+    """Everything of PostgreSQL and Patroni on the leader's host is killed; another one leads in the block."""
+    old = leads(made, cluster)
+    made.on(old, "systemctl kill --kill-whom=all --signal=KILL patroni; systemctl stop patroni")
+    try:
+        within(60, lambda: leads(made, cluster) not in ("", old), "another one leads")
+        yield
+    finally:
+        made.on(old, "systemctl start patroni")
+        within(120, lambda: "no replication" not in made.on(old, REPLICA, None), "the old leader follows")
+
+
+REPLICA = "runuser -u postgres -- psql -XAtqc 'select 1 from pg_stat_wal_receiver' | grep -q 1 || echo no replication"
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_leader_lost_in_the_middle_of_a_move_loses_nothing(sharded: Stack, side: str) -> None:
+    """At the target the move goes on; at the source it begins anew, for replication has lost its place."""
+    folder, source = str(sharded.folder), home(sharded)
+    words = ["shard", "move", folder, "3", "--to", str(3 - source)]
+    with Orders(sharded) as customers:
+        sharded.command(*words, "--no-switch")
+        with leader_lost(sharded, source if side == "source" else 3 - source):
+            if sharded.command(*words, "--complete", code=None).returncode:
+                assert side == "source"
+                sharded.command("shard", "abort", folder, "3", "--yes")
+                sharded.command(*words, "--complete")
+        time.sleep(1)
+    all_is_well(sharded, customers, 3 - source)
 
 
 def test_a_new_leader_of_the_target_goes_on_with_the_copy(sharded: Stack) -> None:

@@ -62,11 +62,14 @@ class Judge:
         self.error = "not looked yet"
         self._looked = -math.inf
         self._fit_since: float | None = None
+        self._led = False
 
     def see(self, look: Look | None, now: float, error: str = "") -> None:
         """Take in a look; None with the reason when the server did not answer."""
         late = now - self._looked > STALE
         self.look, self.error, self._looked = look, error, now
+        if look is not None and (look.receiving or not look.recovering):
+            self._led = not look.recovering
         if self._trouble():
             self._fit_since = None
         elif self._fit_since is None or late:
@@ -82,6 +85,9 @@ class Judge:
 
     def _too_late(self, look: Look) -> str:
         limits = self.limits
+        if self._led:
+            # The newest time it knows is its own, and may never have reached another node.
+            return "led until now, and does not follow yet"
         if look.age is None or (look.receiving and look.size is None):
             return "how far behind is not known"
         if look.receiving and look.size is not None and look.size > limits.size:

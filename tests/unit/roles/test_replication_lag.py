@@ -25,6 +25,19 @@ def judged(*looks: Look | None, every: float = 1.0, limits: Limits = LIMITS) -> 
     return judge, now
 
 
+def test_a_leader_that_was_cut_off_is_not_fresh_by_its_own_word() -> None:
+    """It went on to write the time, which no other node had."""
+    leading = Look(recovering=False, age=0.1, size=None, receiving=False)
+    demoted = Look(recovering=True, age=0.5, size=None, receiving=False)
+    judge, now = judged(leading, *[demoted] * 20)
+    assert (judge.told(now)["fit"], judge.told(now)["why"]) == (False, "led until now, and does not follow yet")
+    judge, now = judged(leading, demoted, *[FIT] * 7)
+    assert judge.told(now)["fit"]
+    # A replica whose leader is gone, on the other hand, goes on for a while.
+    judge, now = judged(FIT, *[demoted] * 7)
+    assert judge.told(now)["fit"]
+
+
 def test_a_replica_within_the_limits_is_fit_after_a_while() -> None:
     judge, now = judged(FIT)
     assert (judge.told(now)["fit"], judge.told(now)["why"]) == (False, "back after 5 s within the limits")

@@ -20,8 +20,8 @@ from massive_deploy.operate.handover import Crew
 from massive_deploy.operate.shards.moves import Moves
 from massive_deploy.operate.shards.side import Side
 
-# Asked again and again until what they wait for is there.
-POLLED = {"copy", "lag", "mark"}
+# Asked again and again, and nothing is changed by them.
+POLLED = {"states", "preflight", "copy", "lag", "mark", "verify"}
 
 
 def watched(file: Path, wanted: str) -> Callable[[str], None]:

@@ -55,7 +55,7 @@ def test_half_of_the_shards_move_to_a_new_cluster_under_load(made: Stack) -> Non
         said = made.command("shard", "rebalance", str(made.folder)).stdout
         time.sleep(1)
     assert len(re.findall(r"clients waited \d+ ms", said)) == LOGICAL // 2, said
-    assert customers.failures == []
+    assert customers.failures == [], "\n".join(customers.failures)
     now = held(made)
     assert {one: now[one] for one in customers.ids if now[one] != 1} == {}
     assert '"0-7": 1\n  "8-15": 2\n' in (made.folder / "shards.yaml").read_text(encoding="utf-8")

@@ -6,15 +6,19 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
-from massive_deploy.desired import Handover
+from massive_deploy.desired import FREE, HELD, Handover
 from massive_deploy.topology.layout import Cluster, Layout
 
 from .desired import CONFIG, CONSOLE
 
 PATIENCE = 5
 """Seconds a running transaction has to end."""
+SETTLE = 20
+"""Looks, a twentieth of a second apart, for a moment in which no server connection is being made."""
 AT_LATEST = 30
 """Seconds after which clients are let go, whatever became of the run that held them."""
+
+_HELD, _FREE = (f"date +'{word} %s.%N'" for word in (HELD, FREE))
 
 
 def handover(layout: Layout, cluster: Cluster) -> Handover:
@@ -44,7 +48,7 @@ def shard_move(layout: Layout, shard: str, cluster: int) -> Handover:
     return Handover(
         hosts=tuple(host.name for host in layout.running("pgbouncer")),
         pause=_pause(timer, names),
-        hurry=f"sed -i {edits} {CONFIG} && timeout 5 {CONSOLE} -c RELOAD",
+        hurry=f"sed -i {edits} {CONFIG} && {_tell(['RELOAD', *_resumed(names)])} && {_FREE}",
         resume=f"{_resume(names)}\nsystemctl stop {timer}.timer 2>/dev/null",
     )
 
@@ -61,6 +65,8 @@ def _pause(timer: str, writes: Iterable[str]) -> str:
     return f"""
 systemctl stop {timer}.timer 2>/dev/null
 {start} /bin/sh -c {shlex.quote(_resume(writes))} || exit 1
+{_settle(writes)}
+{_HELD}
 timeout {PATIENCE} {_console("PAUSE", writes)} && exit 0
 {_resume(writes)}
 systemctl stop {timer}.timer 2>/dev/null
@@ -69,10 +75,31 @@ exit 1
 """
 
 
+def _settle(databases: Iterable[str]) -> str:
+    """A pause breaks off connections that are being made, takes that for a failed login, and so fails whoever comes
+    right after it."""
+    names = "|".join(databases)
+    making = (
+        'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "sv_login") login = i } '
+        "$1 ~ wanted && $login > 0 { found = 1 } END { exit !found }"
+    )
+    ask = f"{CONSOLE.replace('-XAtq', '-XAq')} -c 'SHOW POOLS'"
+    words = f"awk -F '|' -v wanted={shlex.quote(f'^({names})$')} {shlex.quote(making)}"
+    return f"for look in $(seq {SETTLE}); do {ask} | {words} || break; sleep 0.05; done"
+
+
+def _resumed(names: Iterable[str]) -> list[str]:
+    return [f'RESUME "{name}"' for name in names]
+
+
 def _resume(writes: Iterable[str]) -> str:
+    return f"{_tell(_resumed(writes))} || :"
+
+
+def _tell(orders: Iterable[str]) -> str:
     # From standard input: an error, as for a database that is not paused, does not end the rest.
-    orders = " ".join(shlex.quote(f'RESUME "{name}";') for name in writes)
-    return f"printf '%s\\n' {orders} | timeout 5 {CONSOLE} -f - 2>/dev/null || :"
+    told = " ".join(shlex.quote(f"{order};") for order in orders)
+    return f"printf '%s\\n' {told} | timeout 5 {CONSOLE} -f - 2>/dev/null"
 
 
 def _console(verb: str, databases: Iterable[str]) -> str:

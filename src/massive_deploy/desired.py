@@ -192,7 +192,8 @@ class Handover:
     `prepare` comes first, while nobody is held back; it may fail. `pause` holds writing clients back without an error,
     and lets them go by itself after half a minute; when it cannot, it lets them go at once, says why on standard error
     and fails. `resume` lets them go, and does no harm when nobody is held. `hurry` is told who leads now, in NEW_LEADER
-    (a host's name), before any health check has noticed. Any of them may be empty.
+    (a host's name), before any health check has noticed. Any of them may be empty. A pause may print its host's time
+    (seconds since 1970) after HELD, and a hurry after FREE: together they tell how long clients have waited.
     """
 
     hosts: tuple[str, ...]
@@ -202,6 +203,7 @@ class Handover:
     hurry: str = ""
 
 
+HELD, FREE = "held", "free"
 DRAIN = "/run/massive-deploy/drain"
 """While it exists on a host, its health checks fail."""
 DRAINED = "/var/lib/massive-deploy/drain/on"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from massive_deploy.desired import Handover
+from massive_deploy.desired import FREE, HELD, Handover
 from massive_deploy.shell import assignments
 from massive_deploy.topology.layout import Cluster, Layout
 
@@ -42,6 +42,7 @@ class Crew:
     fleet: Fleet
     reach: frozenset[str]
     offers: tuple[Handover, ...]
+    _times: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, opened: Session, inventory: Inventory, cluster: Cluster) -> Crew:
@@ -57,6 +58,12 @@ class Crew:
     def hosts(self) -> tuple[str, ...]:
         """Hosts with anything to do."""
         return tuple(dict.fromkeys(host for offer in self.offers for host in offer.hosts))
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds that clients of the slowest host were held, by its own clock; None where roles do not say."""
+        free = {host: at for (host, word), at in self._times.items() if word == FREE}
+        return max((at - self._times.get((host, HELD), at) for host, at in free.items()), default=None)
 
     def prepare(self) -> None:
         """What is better done before anybody is held back; nothing depends on it."""
@@ -85,6 +92,10 @@ class Crew:
 
     def _run(self, each: Mapping[str, str]) -> Mapping[str, str]:
         outputs = self.fleet.run_all(dict.fromkeys(each, "sh -s"), each, timeout=SECONDS)
+        for host, output in outputs.items():
+            for word, _, at in (line.partition(" ") for line in output.stdout.splitlines()):
+                if word in {HELD, FREE}:
+                    self._times[host, word] = float(at)
         return {host: output.cause for host, output in outputs.items() if not output.ok}
 
 

@@ -8,12 +8,14 @@ import subprocess
 import threading
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from massive_deploy import roles
 from massive_deploy.desired import Handover
-from massive_deploy.operate.handover import handovers, scripts
+from massive_deploy.engine.step import Output
+from massive_deploy.operate.handover import Crew, handovers, scripts
 from massive_deploy.topology.layout import Layout
 from tests.unit.roles.database_stack import view
 
@@ -140,3 +142,39 @@ def test_the_balancer_is_told_before_the_pooler_connects_anew() -> None:
 def test_only_hosts_at_hand_get_a_script() -> None:
     assert set(scripts(offers(), ["app-1", "db-1"], "pause")) == {"app-1"}
     assert scripts((Handover(("app-1",)),), ["app-1"], "pause") == {}
+
+
+def test_a_pause_waits_for_connections_that_are_being_made(tmp_path: Path) -> None:
+    """pgbouncer would break them off, and fail whoever comes right after the pause."""
+    pools = tmp_path / "pools"
+    pools.write_text("database|sv_login\ntrial|1\nother|1\n", encoding="utf-8")
+    stand_in = f"""#!/bin/sh
+case "$*" in *'SHOW POOLS'*) cat {pools}; printf 'database|sv_login\\ntrial|0\\nother|1\\n' >{pools} ;; esac
+echo "$*" >>{tmp_path}/said
+"""
+    (tmp_path / "runuser").write_text(stand_in, encoding="utf-8")
+    (tmp_path / "runuser").chmod(0o755)
+    settle = import_module("massive_deploy.roles.pgbouncer.handover")._settle
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", settle(["trial"])], env=environment, check=True)
+    assert (tmp_path / "said").read_text(encoding="utf-8").count("SHOW POOLS") == 2
+
+
+class Told:
+    """A fleet whose hosts print this."""
+
+    def __init__(self, **stdout: str) -> None:
+        self.stdout = stdout
+
+    def run_all(self, commands: dict[str, str], *_: object, **__: object) -> dict[str, Output]:
+        return {host: Output(True, self.stdout[host], "") for host in commands}
+
+
+def test_how_long_clients_waited_is_told_by_their_own_hosts_clock() -> None:
+    offer = Handover(hosts=("app-1", "app-2"), pause="hold", hurry="tell", resume="let")
+    fleet: Any = Told(**{"app-1": "held 10.25\nfree 10.5\n", "app-2": "held 99.0\nfree 99.125\n"})
+    crew = Crew(fleet, frozenset(offer.hosts), (offer,))
+    assert crew.waited is None
+    crew.pause()
+    crew.hurry("")
+    assert crew.waited == 0.25

@@ -78,7 +78,7 @@ def test_pools_of_logical_shards_always_fit(logical: int, app_servers: int) -> N
 def test_a_failover_is_a_pause_not_an_error() -> None:
     told = config()["pgbouncer"]
     assert told["pool_mode"] == "transaction"
-    assert told["server_login_retry"] == "1"
+    assert told["server_login_retry"] == "0.1"
     # HAProxy holds connections for 45 s while nobody leads: giving up before it would turn new clients away.
     assert told["server_connect_timeout"] == "50"
     assert int(told["query_wait_timeout"]) == 60

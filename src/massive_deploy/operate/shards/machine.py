@@ -119,7 +119,8 @@ class Machine:
             if not self._opened_after_all():
                 raise
         untold = self.crew.hurry("")
-        gap = time.monotonic() - begin
+        waited = self.crew.waited
+        gap = time.monotonic() - begin if waited is None else waited
         self._tell(untold)
         self._leave()
         return gap

@@ -52,7 +52,7 @@ def check_pgbouncer_pools_transactions(host: Any, view: HostView) -> None:
     rows = dict(line.split("|")[:2] for line in host.check_output(f"{CONSOLE} -c 'SHOW CONFIG'").splitlines())
     assert rows["pool_mode"] == "transaction"
     assert rows["default_pool_size"] == str(pool_size(view.layout))
-    assert rows["server_login_retry"] == "1"
+    assert rows["server_login_retry"] == "0.1"
 
 
 def check_pgbouncer_keeps_the_password_to_itself(host: Any, view: HostView) -> None:  # noqa: ARG001

@@ -19,6 +19,8 @@ AT_LATEST = 30
 """Seconds after which clients are let go, whatever became of the run that held them."""
 
 _HELD, _FREE = (f"date +'{word} %s.%N'" for word in (HELD, FREE))
+_RELOAD = (r"\set ON_ERROR_STOP on", "RELOAD;", r"\set ON_ERROR_STOP off")
+"""Without it the clients must not be let go as if they knew the new place."""
 
 
 def handover(layout: Layout, cluster: Cluster) -> Handover:
@@ -48,7 +50,7 @@ def shard_move(layout: Layout, shard: str, cluster: int) -> Handover:
     return Handover(
         hosts=tuple(host.name for host in layout.running("pgbouncer")),
         pause=_pause(timer, names),
-        hurry=f"sed -i {edits} {CONFIG} && {_tell(['RELOAD', *_resumed(names)])} && {_FREE}",
+        hurry=f"sed -i {edits} {CONFIG} && {_tell([*_RELOAD, *_resumed(names)])} && {_FREE}",
         resume=f"{_resume(names)}\nsystemctl stop {timer}.timer 2>/dev/null",
     )
 
@@ -83,13 +85,13 @@ def _settle(databases: Iterable[str]) -> str:
         'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "sv_login") login = i } '
         "$1 ~ wanted && $login > 0 { found = 1 } END { exit !found }"
     )
-    ask = f"{CONSOLE.replace('-XAtq', '-XAq')} -c 'SHOW POOLS'"
+    ask = f"{CONSOLE} -P tuples_only=off -c 'SHOW POOLS'"
     words = f"awk -F '|' -v wanted={shlex.quote(f'^({names})$')} {shlex.quote(making)}"
     return f"for look in $(seq {SETTLE}); do {ask} | {words} || break; sleep 0.05; done"
 
 
 def _resumed(names: Iterable[str]) -> list[str]:
-    return [f'RESUME "{name}"' for name in names]
+    return [f'RESUME "{name}";' for name in names]
 
 
 def _resume(writes: Iterable[str]) -> str:
@@ -98,8 +100,7 @@ def _resume(writes: Iterable[str]) -> str:
 
 def _tell(orders: Iterable[str]) -> str:
     # From standard input: an error, as for a database that is not paused, does not end the rest.
-    told = " ".join(shlex.quote(f"{order};") for order in orders)
-    return f"printf '%s\\n' {told} | timeout 5 {CONSOLE} -f - 2>/dev/null"
+    return f"printf '%s\\n' {shlex.join(orders)} | timeout 5 {CONSOLE} -f - 2>/dev/null"
 
 
 def _console(verb: str, databases: Iterable[str]) -> str:

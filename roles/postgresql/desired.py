@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from massive_deploy.desired import Desired, Directory, File, Unit, Validator
-from massive_deploy.environment import SCRIPTS
 from massive_deploy.view import HostView
 
 from . import lag, patroni, shards, shards_common, shards_reporting, sql
@@ -16,7 +15,6 @@ from .sql_positions import positions
 _DROP_IN = "/etc/systemd/system/patroni.service.d/massive-deploy.conf"
 _EXPORTER = "/etc/default/prometheus-postgres-exporter"
 _NO_UPGRADES = "/etc/apt/apt.conf.d/52massive-deploy-postgresql"
-_CLONE = f"{SCRIPTS}/clone_from_replica.py"
 _NO_CLUSTER = "/etc/postgresql-common/createcluster.d/massive-deploy.conf"
 
 
@@ -39,7 +37,6 @@ def desired(view: HostView) -> Desired:
             File(_DROP_IN, view.render("patroni.service.conf.j2")),
             File(_EXPORTER, view.render("prometheus-postgres-exporter.j2", port=METRICS, sockets=SOCKETS)),
             File(_NO_UPGRADES, view.render("no-unattended-upgrades.j2")),
-            File(_CLONE, view.render("clone_from_replica.py")),
             File(_NO_CLUSTER, view.render("createcluster.conf.j2")),
             *lag.files(view),
             *shards_common.files(view),
@@ -80,8 +77,6 @@ def _parent(view: HostView) -> str:
 def _config(view: HostView) -> str:
     return view.render(
         "config.yml.j2",
-        peers=[f"{host.address}:{REST}" for host in view.cluster.hosts if host != view.host],
-        clone=_CLONE,
         etcd=[f"{host.address}:{view.layout.port('etcd', 'client')}" for host in view.running("etcd")],
         dynamic=dynamic(view),
         parameters=of_this_host(view),

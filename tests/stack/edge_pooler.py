@@ -28,7 +28,7 @@ def restarted(made: Stack, host: str, end: str) -> None:
 
 def queries(made: Stack) -> int:
     """How many queries the app hosts' poolers were given since they started."""
-    count = f"{CONSOLE} 'show stats_totals' | awk -F '|' '{{ sum += $COLUMN }} END {{ print sum }}'"
-    header = made.on(APPS[0], f"{CONSOLE.replace('-Atc', '-Ac')} 'show stats_totals'").splitlines()[0].split("|")
-    column = str(header.index("query_count") + 1)
-    return sum(int(made.on(host, count.replace("COLUMN", column))) for host in APPS)
+    column = 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "query_count") asked = i; next }'
+    show = f"{CONSOLE} 'show stats_totals' -P tuples_only=off"
+    count = f"{show} | awk -F '|' '{column} {{ sum += $asked }} END {{ print sum }}'"
+    return sum(int(made.on(host, count)) for host in APPS)

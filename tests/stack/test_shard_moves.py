@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.proof]
 NAME = "md-moves"
 DATABASE = NAME.replace("-", "_")
 LOGICAL = 8
+REPLICA = "runuser -u postgres -- psql -XAtqc 'select 1 from pg_stat_wal_receiver' | grep -q 1 || echo no replication"
 TOPOLOGY = """
 name: {name}
 stack: sharded
@@ -59,17 +60,17 @@ def held(made: Stack) -> Counter[str]:
     return found
 
 
+def leads(made: Stack, cluster: int) -> str:
+    """The host that leads the cluster; empty while none does."""
+    ask = "runuser -u postgres -- psql -XAtqc 'select pg_is_in_recovery()' 2>&1"
+    nodes = [name for name, host in made.hosts().items() if host["cluster"] == cluster]
+    return next((name for name in nodes if made.on(name, ask, None).strip() == "f"), "")
+
+
 def copies(made: Stack, shard: str) -> dict[str, str]:
-    """State by host that leads and has a row for the shard."""
-    found = {}
+    """State of the shard's row at each cluster's leader; empty where there is none."""
     ask = f"runuser -u postgres -- psql -XAtqd {DATABASE} -c \"select state from massive.shard where name = '{shard}'\""
-    for name, host in made.hosts().items():
-        if (
-            host["cluster"]
-            and made.on(name, "runuser -u postgres -- psql -XAtqc 'select pg_is_in_recovery()'") == "f\n"
-        ):
-            found[f"cluster {host['cluster']}"] = made.on(name, ask).strip()
-    return found
+    return {f"cluster {cluster}": made.on(leads(made, cluster), ask).strip() for cluster in (1, 2)}
 
 
 def test_shards_move_under_load_and_nobody_notices(sharded: Stack) -> None:
@@ -143,12 +144,12 @@ def stepped(made: Stack, target: int, label: str) -> list[str]:
 
 def test_a_run_killed_before_any_step_of_a_move_loses_nothing(sharded: Stack) -> None:
     source = home(sharded)
-    steps = [stepped(sharded, 3 - source, ""), stepped(sharded, source, "")]
-    names = {label.partition("#")[0].partition("@")[0] for label in steps[0]}
+    steps = {source: stepped(sharded, 3 - source, ""), 3 - source: stepped(sharded, source, "")}
+    names = {label.partition("#")[0].partition("@")[0] for label in steps[source]}
     assert {"publish", "tables", "subscribe", "copy", "pause", "fence", "open", "hurry", "record", "way back"} <= names
-    for number in range(len(steps[0])):
+    for number in range(len(steps[source])):
         source = home(sharded)
-        label = steps[0 if source == 1 else 1][number]
+        label = steps[source][number]
         with Orders(sharded) as customers:
             assert stepped(sharded, 3 - source, label)[-1] == label
             aborted = ended(sharded, 3 - source, abort=number % 2 == 1)
@@ -177,13 +178,6 @@ def switched_over(made: Stack, cluster: int) -> None:
     made.command("switchover", str(made.folder), "--cluster", str(cluster), "--yes")
 
 
-def leads(made: Stack, cluster: int) -> str:
-    """The host that leads the cluster; empty while none does."""
-    ask = "runuser -u postgres -- psql -XAtqc 'select pg_is_in_recovery()' 2>&1"
-    nodes = [name for name, host in made.hosts().items() if host["cluster"] == cluster]
-    return next((name for name in nodes if made.on(name, ask, None).strip() == "f"), "")
-
-
 @contextmanager
 def leader_lost(made: Stack, cluster: int) -> Iterator[None]:
     """Everything of PostgreSQL and Patroni on the leader's host is killed; another one leads in the block."""
@@ -195,9 +189,6 @@ def leader_lost(made: Stack, cluster: int) -> Iterator[None]:
     finally:
         made.on(old, "systemctl start patroni")
         within(120, lambda: "no replication" not in made.on(old, REPLICA, None), "the old leader follows")
-
-
-REPLICA = "runuser -u postgres -- psql -XAtqc 'select 1 from pg_stat_wal_receiver' | grep -q 1 || echo no replication"
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

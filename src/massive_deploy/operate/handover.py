@@ -62,8 +62,8 @@ class Crew:
     @property
     def waited(self) -> float | None:
         """Seconds that clients of the slowest host were held, by its own clock; None where roles do not say."""
-        free = {host: at for (host, word), at in self._times.items() if word == FREE}
-        return max((at - self._times.get((host, HELD), at) for host, at in free.items()), default=None)
+        hosts = [host for host, word in self._times if word == FREE and (host, HELD) in self._times]
+        return max((self._times[host, FREE] - self._times[host, HELD] for host in hosts), default=None)
 
     def prepare(self) -> None:
         """What is better done before anybody is held back; nothing depends on it."""

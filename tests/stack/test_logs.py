@@ -124,12 +124,8 @@ def test_strangers_are_refused_and_leave_nothing(made: Stack) -> None:
 
 def test_a_host_writes_under_its_own_name_only(made: Stack) -> None:
     url = UPLOAD.format(address=made.hosts()["monitor-1"]["address"])
-    entry = (
-        "__REALTIME_TIMESTAMP=1772322600000000\\n_HOSTNAME=db-1\\n_SYSTEMD_UNIT=words.service\\nMESSAGE=forged\\n\\n"
-    )
-    ask = (
-        f"printf '{entry}' | curl -sS --cacert /etc/massive-deploy/ca.crt --cert /etc/massive-deploy/journal-upload.pem"
-    )
+    trust = "--cacert /etc/massive-deploy/ca.crt --cert /etc/massive-deploy/journal-upload.pem"
+    ask = f"printf '{ENTRY.format(message='forged')}' | curl -sS {trust}"
     made.on("site-1", f"{ask} -H '{KIND}' --data-binary @- {url}")
     assert within(10, lambda: hosts_with(made, "forged"), "the entry is there") == ["site-1"]
 

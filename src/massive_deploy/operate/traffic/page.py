@@ -22,7 +22,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; }
 th { color: var(--dim); font-weight: normal; text-align: left; }
 td, th { border-bottom: 1px solid var(--line); padding: .2rem 1.5rem .2rem 0; }
-td:first-child { overflow-wrap: anywhere; max-width: 34rem; }
+td:first-child { overflow-wrap: anywhere; min-width: 7rem; max-width: 34rem; }
 td:not(:first-child), th:not(:first-child) { text-align: right; white-space: nowrap; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
 .bar { fill: var(--bar); } .bad { fill: var(--bad); } svg text { fill: var(--dim); }

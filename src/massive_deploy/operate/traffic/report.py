@@ -36,7 +36,11 @@ def _drawn(table: Table) -> Drawn:
     drawn = Drawn(box=None, header_style="dim", pad_edge=False, show_header=any(table.columns))
     for number, column in enumerate(table.columns):
         first = number == 0
-        drawn.add_column(column, justify="left" if first else "right", overflow="fold" if first else "ellipsis")
+        drawn.add_column(
+            table.title if first and column else column,
+            justify="left" if first else "right",
+            overflow="fold" if first else "ellipsis",
+        )
     for name, *figures in table.rows:
         # What visitors sent must not steer the terminal.
         drawn.add_row(Text("".join(char if char.isprintable() else " " for char in name)), *figures)

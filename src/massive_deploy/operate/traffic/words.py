@@ -36,6 +36,7 @@ def tables(tally: Tally, hosts: Mapping[str, int], span: Span, top: int) -> list
     asked = ("requests", "share", "of the time", "mean", "slowest")
     found = [
         Table("all", ("", ""), tuple(summary)),
+        _counts("class", counted, tally.classes, whole),
         _counts("status", counted, {str(code): n for code, n in sorted(tally.statuses.items())}, whole),
         _counts("answered by", counted, {cache_name(*key): n for key, n in tally.caches.most_common()}, whole),
         *([_counts("edge server", counted, hosts, whole)] if len(hosts) > 1 else []),

@@ -42,6 +42,11 @@ SENDERS = ("site-1", "db-1")
 ALL = (*SENDERS, "monitor-1")
 UPLOAD = "https://{address}:19532/upload"
 KIND = "Content-Type: application/vnd.fdo.journal"
+# An entry as systemd-journal-upload sends it, in words of printf.
+ENTRY = (
+    "__REALTIME_TIMESTAMP=1795766400000000\\n__MONOTONIC_TIMESTAMP=1000\\n_BOOT_ID=0123456789abcdef0123456789abcdef\\n"
+    "_HOSTNAME=db-1\\n_SYSTEMD_UNIT=words.service\\nMESSAGE={message}\\n\\n"
+)
 FLOOD = """
 import os, socket
 journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -106,7 +111,7 @@ def test_strangers_are_refused_and_leave_nothing(made: Stack) -> None:
     other = leaf(new_authority("other", datetime.now(UTC)), ("db-1",), datetime.now(UTC))
     made.inside("site-1", "umask 077; cat >/root/other.pem", other.both)
     own = "/etc/massive-deploy/journal-upload.pem"
-    entry = "printf '__REALTIME_TIMESTAMP=1772322600000000\\nMESSAGE=stranger\\n\\n'"
+    entry = f"printf '{ENTRY.format(message='stranger')}'"
     told_status = "-o /dev/null -w '%{http_code}' --data-binary @-"
     ask = f"{entry} | curl -sS --cacert /etc/massive-deploy/ca.crt -H '{KIND}' {told_status}"
     before = made.on("monitor-1", "ls /var/log/journal/remote | cut -d@ -f1 | sort -u")
@@ -135,7 +140,8 @@ def test_the_last_words_of_a_dead_host_are_told(made: Stack) -> None:
     within(30, lambda: hosts_with(made, "last-words") == ["db-1"], "db-1 is heard")
     container("kill", "db-1")
     try:
-        (line,) = [line for line in told(made, "--grep", "last-words", code=5) if "last-words" in str(line["text"])]
+        found = told(made, "--grep", "last-words", code=5)
+        (line,) = [line for line in found if str(line["text"]).endswith("last-words")]
         assert (line["host"], line["collected"]) == ("db-1", True)
         run = made.command("logs", str(made.folder), "--hosts", "db-1", "--unit", "words", code=5)
         assert "what monitor-1 has of its journal is shown" in run.stderr
@@ -148,7 +154,7 @@ def test_the_monitor_hosts_loss_costs_nothing_and_senders_catch_up(made: Stack) 
     container("kill", "monitor-1")
     try:
         for number in range(20):
-            assert made.http("/").status == 200
+            assert made.http("/-/health").status == 200
             say(made, "site-1", f"meanwhile-{number}")
         time.sleep(15)
         # A run on other hosts neither fails nor has anything to do.
@@ -190,7 +196,7 @@ def test_the_journals_stay_within_their_share(made: Stack) -> None:
 
 def test_new_certificates_take_over(made: Stack) -> None:
     made.command("secrets", "rotate", str(made.folder), "ca/*")
-    assert "journal-upload.pem" in made.up()
+    assert "systemd-journal-upload@db-1" in made.up()
     say(made, "db-1", "renewed")
     within(60, lambda: hosts_with(made, "renewed") == ["db-1"], "db-1 is heard")
     made.command("verify", str(made.folder), "--roles", "journal_remote,journal_upload")
@@ -206,8 +212,8 @@ def test_traffic_is_counted_where_the_log_is(made: Stack, tmp_path: Path) -> Non
     words = ("traffic", str(made.folder), "--since", since, "--top", "50")
     found = json.loads(made.command(*words, "--json").stdout)
     (path,) = [row for row in found["most_asked"] if row["path"] == "/.well-known/counted"]
-    # The app server's nginx wrote them into the same file once more.
-    assert made.on("site-1", "grep -c well-known/counted /var/log/nginx/access.log") == "60\n"
+    # The app server's nginx wrote into the same file.
+    assert int(made.on("site-1", "grep -c well-known/counted /var/log/nginx/access.log")) > 30
     assert path["requests"] == 30
     assert found["statuses"]["404"] >= 30
     assert sum(found["hosts"].values()) == found["requests"] == sum(found["classes"].values())
@@ -219,10 +225,11 @@ def test_traffic_is_counted_where_the_log_is(made: Stack, tmp_path: Path) -> Non
 
 
 def test_the_access_log_is_rotated_by_size(made: Stack) -> None:
+    made.on("site-1", "systemctl stop nginx-logs.timer")
     made.on("site-1", "sed -i 's/maxsize .*/maxsize 1k/' /etc/massive-deploy/logrotate-nginx.conf")
     made.on("site-1", "systemctl start nginx-logs.service")
-    assert made.http("/").status == 200
+    made.http("/after-rotation")
     time.sleep(3)
-    assert int(made.on("site-1", 'grep -c \'"uri":"/"\' /var/log/nginx/access.log')) >= 1
+    assert int(made.on("site-1", "grep -c after-rotation /var/log/nginx/access.log")) >= 1
     assert made.on("site-1", "ls /var/log/nginx/access.log.1").strip() == "/var/log/nginx/access.log.1"
     assert "logrotate-nginx.conf" in made.command("plan", str(made.folder), code=2).stdout

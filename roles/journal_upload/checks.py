@@ -6,11 +6,11 @@ import re
 import uuid
 from typing import Any
 
-from massive_deploy.collected import senders
+from massive_deploy.collected import SENDER_UNIT, senders
 from massive_deploy.verify.steady import eventually, stay_up
 from massive_deploy.view import HostView
 
-from .desired import AUTHORITY, CERTIFICATE, UNIT, USER
+from .desired import AUTHORITY, CERTIFICATE, USER
 
 # Seconds within which the receiver has what was said.
 WAIT = 30
@@ -21,7 +21,7 @@ STATE = "/var/lib/systemd/journal-upload/state"
 def check_it_runs_and_starts_at_boot(host: Any, view: HostView) -> None:
     """The unit is active, enabled, and does not start over again and again."""
     if view.host in senders(view.layout):
-        stay_up(host, f"{UNIT}.service")
+        stay_up(host, f"{SENDER_UNIT}.service")
 
 
 def check_what_is_logged_reaches_the_receiver(host: Any, view: HostView) -> None:
@@ -42,7 +42,7 @@ def check_what_is_logged_reaches_the_receiver(host: Any, view: HostView) -> None
         return place[0] == wanted[0] and place[1] >= wanted[1]
 
     place = eventually(confirmed, reached, WAIT)
-    assert reached(place), f"confirmed up to {place}, not {wanted}: journalctl -u {UNIT}"
+    assert reached(place), f"confirmed up to {place}, not {wanted}: journalctl -u {SENDER_UNIT}"
 
 
 def check_the_key_is_private_and_the_certificate_lasts(host: Any, view: HostView) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from massive_deploy.collected import receiver, senders
+from massive_deploy.collected import SENDER_UNIT, receiver, senders
 from massive_deploy.desired import Desired, File, Unit, User
 from massive_deploy.view import HostView
 
@@ -11,7 +11,6 @@ CERTIFICATE = "/etc/massive-deploy/journal-upload.pem"
 AUTHORITY = "/etc/massive-deploy/ca.crt"
 CONFIG = "/etc/systemd/journal-upload.conf.d/massive-deploy.conf"
 DROP_IN = "/etc/systemd/system/systemd-journal-upload.service.d/massive-deploy.conf"
-UNIT = "systemd-journal-upload"
 
 
 def desired(view: HostView) -> Desired:
@@ -32,5 +31,5 @@ def desired(view: HostView) -> Desired:
             File(CONFIG, view.render("upload.conf.j2", **words)),
             File(DROP_IN, view.render("systemd-journal-upload.service.j2")),
         ),
-        units=(Unit(UNIT, restart_on=(CERTIFICATE, AUTHORITY, CONFIG, DROP_IN), waits=True),),
+        units=(Unit(SENDER_UNIT, restart_on=(CERTIFICATE, AUTHORITY, CONFIG, DROP_IN), waits=True),),
     )

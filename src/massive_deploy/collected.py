@@ -6,6 +6,7 @@ from massive_deploy.topology.layout import Host, Layout
 
 RECEIVER = "journal_remote"
 SENDER = "journal_upload"
+SENDER_UNIT = "systemd-journal-upload"
 FOLDER = "/var/log/journal/remote"
 NGINX_ERRORS = "nginx_error"
 """The syslog identifier of what nginx also writes to its error.log."""

@@ -65,7 +65,7 @@ substr($0, length($0)) != "}" { next }
         said = $1
         now = epoch(substr($1, 10))
     }
-    if (now < since || now > until) next
+    if (now < since || now >= until) next
     if (port && skip && value(port) == skip) next
 
     # status":200,"bytes":512,"seconds":0.004,"cache":"HIT

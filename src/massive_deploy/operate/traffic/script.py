@@ -50,7 +50,7 @@ all() {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when, in seconds since 1970."""
+    """From when until before when, in seconds since 1970."""
 
     since: int
     until: int

@@ -44,7 +44,8 @@ def line(at: datetime, **values: Any) -> str:
 
 
 def counted(log: Path, since: datetime, until: datetime, skip: int | None = None) -> Tally:
-    span = Span(int(since.timestamp()), int(until.timestamp()))
+    """What is counted from one second to the other, both with all that is in them."""
+    span = Span(int(since.timestamp()), int(until.timestamp()) + 1)
     done = subprocess.run(
         ["sh", "-s"], input=script(span, skip, str(log)), capture_output=True, text=True, check=False, timeout=120
     )

@@ -150,11 +150,11 @@ def test_the_last_words_of_a_dead_host_are_told(made: Stack) -> None:
 
 
 def test_the_monitor_hosts_loss_costs_nothing_and_senders_catch_up(made: Stack) -> None:
-    within(120, lambda: made.http("/-/health").status == 200, "the site is back")
+    within(120, lambda: made.http("/-/health", host="site-1").status == 200, "the site is back")
     container("kill", "monitor-1")
     try:
         for number in range(20):
-            assert made.http("/-/health").status == 200
+            assert made.http("/-/health", host="site-1").status == 200
             say(made, "site-1", f"meanwhile-{number}")
         time.sleep(15)
         # A run on other hosts neither fails nor has anything to do.
@@ -228,7 +228,7 @@ def test_the_access_log_is_rotated_by_size(made: Stack) -> None:
     made.on("site-1", "systemctl stop nginx-logs.timer")
     made.on("site-1", "sed -i 's/maxsize .*/maxsize 1k/' /etc/massive-deploy/logrotate-nginx.conf")
     made.on("site-1", "systemctl start nginx-logs.service")
-    made.http("/after-rotation")
+    made.http("/after-rotation", host="site-1")
     time.sleep(3)
     assert int(made.on("site-1", "grep -c after-rotation /var/log/nginx/access.log")) >= 1
     assert made.on("site-1", "ls /var/log/nginx/access.log.1").strip() == "/var/log/nginx/access.log.1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
+from massive_deploy.collected import RECEIVER
 from massive_deploy.desired import Desired, Directory, File, Task, Unit
 from massive_deploy.view import HostView
 
@@ -12,6 +13,8 @@ CERTIFICATES = "/usr/local/share/ca-certificates"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 JOURNALD = "/etc/systemd/journald.conf.d/massive-deploy.conf"
 SYSCTL = "/etc/sysctl.d/60-massive-deploy.conf"
+ROTATE = "/etc/massive-deploy/logrotate-nginx.conf"
+ROTATE_SERVICE, ROTATE_TIMER = (f"/etc/systemd/system/nginx-logs.{kind}" for kind in ("service", "timer"))
 
 # Prints the settings that may be written here but differ: containers may write few or none of them. All are read by one
 # process: a probe of many hosts is mostly the start of processes, and the shell itself cannot read these files.
@@ -66,9 +69,31 @@ def desired(view: HostView) -> Desired:
             File(JOURNALD, view.render("journald.conf.j2")),
             File(SYSCTL, view.render("sysctl.conf.j2")),
             *(File(f"{CERTIFICATES}/{name}", pem) for name, pem in view.authorities),
+            *_rotation(view),
         ),
-        units=(Unit("systemd-journald", restart_on=(JOURNALD,)), Unit("logrotate.timer")),
+        units=(
+            Unit("systemd-journald", restart_on=(JOURNALD,)),
+            Unit("logrotate.timer"),
+            *((Unit("nginx-logs.timer", restart_on=(ROTATE_TIMER, ROTATE_SERVICE)),) if _has_nginx(view) else ()),
+        ),
         tasks=(*_trust(view), *_sysctl(), *(_clock() if clock else ())),
+    )
+
+
+def _has_nginx(view: HostView) -> bool:
+    return any(view.here(role) for role in ("nginx", "app", RECEIVER))
+
+
+def _rotation(view: HostView) -> tuple[File, ...]:
+    """Once a day is far too late for 50,000 lines a second: looked at every minute, by a timer of their own."""
+    if not _has_nginx(view):
+        return ()
+    return (
+        File("/etc/logrotate.d/nginx", view.render("logrotate.nginx.j2", timer=ROTATE_TIMER)),
+        # The current one, the one before and twelve compressed ones: five times this at most.
+        File(ROTATE, view.render("logrotate-nginx.conf.j2", size=view.settings.access_logs // 5)),
+        File(ROTATE_SERVICE, view.render("nginx-logs.service.j2", config=ROTATE)),
+        File(ROTATE_TIMER, view.render("nginx-logs.timer.j2")),
     )
 
 

@@ -13,6 +13,8 @@ class Settings(Strict):
 
     journal: Megabytes = Field(default=200, ge=16, le=65536)
     """The journal's share of the disk; the oldest entries go first."""
+    access_logs: Megabytes = Field(default=2048, ge=64)
+    """nginx's logs on a host take about this much of the disk at most, and two weeks; the oldest go first."""
     apt_lock_timeout: int = Field(default=600, ge=0, le=1200)
     """Seconds apt waits for another apt to finish."""
     time_sync: bool = True

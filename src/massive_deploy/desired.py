@@ -67,6 +67,7 @@ class Unit:
 
     `restart_on` and `reload_on` hold paths of this role's files (a path ending in "/" means every file below it).
     A file in both counts as restart. `also` is mixed into the restart fingerprint (for instance a release id).
+    A unit that `waits` ends and starts over while another host is away: no run fails for that, or starts it anew.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Unit:
     restart_on: tuple[str, ...] = ()
     reload_on: tuple[str, ...] = ()
     also: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

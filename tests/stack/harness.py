@@ -110,7 +110,9 @@ class Stack:
         script = (
             "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r sha256sum; "
             "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r stat -c '%n %a %U %G %Y'; "
-            "dpkg-query -W | sha256sum; systemctl list-units --type=service,socket --all --no-legend --plain | sort; "
+            "dpkg-query -W | sha256sum; systemctl list-units --type=service,socket --all --no-legend --plain | sort | "
+            # Runs for a moment every minute.
+            "grep -v '^nginx-logs.service '; "
             "sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* | sort -u | "
             "xargs -r systemctl show -p Id,MainPID,ActiveEnterTimestamp,NRestarts"
         )

@@ -37,6 +37,7 @@ from massive_deploy.cli import (
     shard,
     status,
     switchover,
+    traffic,
     up,
     validate,
     verify,
@@ -83,6 +84,7 @@ app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)
 app.command("releases", rich_help_panel=LOOK)(releases.releases)
 app.command("logs", rich_help_panel=LOOK)(logs.logs)
+app.command("traffic", rich_help_panel=LOOK)(traffic.traffic)
 app.command("hosts", rich_help_panel=LOOK)(hosts.hosts)
 app.command("history", rich_help_panel=LOOK)(history.history)
 

@@ -203,7 +203,7 @@ def _unit_step(role: str, changes: Sequence[UnitChange]) -> Step | None:
         lines.append(f"systemctl reset-failed {start} 2>/dev/null || true; systemctl restart {start} || why {start}")
     if reload := " ".join(_named(changes, "reload")):
         lines.append(f"systemctl reload-or-restart {reload}")
-    if running := [change.unit.name for change in changes if change.unit.running]:
+    if running := [change.unit.name for change in changes if change.unit.running and not change.unit.waits]:
         lines.append(f"settled {shlex.join(running)}")
     lines += [_stamp(role, change) for change in changes]
     names = ", ".join(f"{'+'.join(change.verbs)} {change.unit.name}" for change in changes)

@@ -204,7 +204,7 @@ def _verbs(
     old_restart, old_reload = (*stamp, "", "")[:2]
     touched = {file.path for file in wanted.matching(unit.restart_on)} & written
     softly = {file.path for file in wanted.matching(unit.reload_on)} & written
-    if state.active not in {"active", "reloading"}:
+    if state.active not in {"active", "reloading"} and not (unit.waits and state.active == "activating"):
         return (*verbs, "start"), f"is {state.active}"
     if old_restart != wanted.restart_fingerprint(unit) or touched:
         return (*verbs, "restart"), ", ".join(sorted(touched)) or "runs with an older configuration"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from massive_deploy.collected import NGINX_ERRORS
 from massive_deploy.errors import MassiveDeployError
 
 if TYPE_CHECKING:
@@ -36,11 +37,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a host's log; `at` is None where none of its beginning tells."""
+    """One line of a host's log; `at` is None where none of its beginning tells.
+
+    `collected` when it is not from the host itself.
+    """
 
     host: str
     text: str
     at: datetime | None = None
+    collected: bool = False
 
 
 def units(roles: Mapping[str, Desired], wanted: Collection[str], named: Collection[str]) -> list[str]:
@@ -68,22 +73,34 @@ def since(text: str, now: datetime) -> datetime:
 def script(names: Iterable[str], query: Query) -> str:
     """Prints the logs of these units, and nginx's files when it is among them; follows until its input ends."""
     listed = list(names)
-    journal = ["journalctl", "--no-pager", "--quiet", "--utc", "--output=short-iso-precise", f"--lines={query.count}"]
-    if query.since is not None:
-        journal.append(f"--since=@{int(query.since.timestamp())}")
     follow = ["--follow"] if query.follow else []
-    sources = [shlex.join([*journal, *follow, *(f"--unit={name}" for name in listed)])]
-    if {"nginx", "nginx.service"} & set(listed):
+    files = bool({"nginx", "nginx.service"} & set(listed))
+    # What is in the error.log as well is told once.
+    once = [f"--exclude-identifier={NGINX_ERRORS}"] if files else []
+    sources = [shlex.join([*journal(listed, query), *follow, *once])]
+    if files:
         tail = ["tail", "--quiet", f"--lines={query.count}", *(["-F"] if query.follow else []), "--", *NGINX]
         sources.append(f"{shlex.join(tail)} 2>/dev/null")
-    only = f" | {shlex.join(['grep', '--line-buffered', '-E', '-e', query.grep])}" if query.grep else ""
     if not query.follow:
-        return "\n".join(f"{{ {source}; }} </dev/null{only} || true" for source in sources)
-    lines = [f"{{ {source}; }}{only} &" for source in sources]
+        return "\n".join(f"{{ {source}; }} </dev/null{only(query)} || true" for source in sources)
+    lines = [f"{{ {source}; }}{only(query)} &" for source in sources]
     return "\n".join([*lines, "cat >/dev/null", "kill 0"])
 
 
-def line(host: str, text: str) -> Line:
+def journal(names: Iterable[str], query: Query) -> list[str]:
+    """Words of the command that prints what the journal holds of these units."""
+    words = ["journalctl", "--no-pager", "--quiet", "--utc", "--output=short-iso-precise", f"--lines={query.count}"]
+    if query.since is not None:
+        words.append(f"--since=@{int(query.since.timestamp())}")
+    return [*words, *(f"--unit={name}" for name in names)]
+
+
+def only(query: Query) -> str:
+    """The end of a shell pipeline that lets matching lines through."""
+    return f" | {shlex.join(['grep', '--line-buffered', '-E', '-e', query.grep])}" if query.grep else ""
+
+
+def line(host: str, text: str, *, collected: bool = False) -> Line:
     """A line as a host printed it, with its time."""
     for stamp in _STAMPS:
         if match := stamp.match(text):
@@ -93,16 +110,19 @@ def line(host: str, text: str) -> Line:
                 time = datetime.fromisoformat(at)
             except ValueError:
                 continue
-            return Line(host, text, time if time.tzinfo is not None else time.replace(tzinfo=UTC))
-    return Line(host, text)
+            return Line(host, text, time if time.tzinfo is not None else time.replace(tzinfo=UTC), collected)
+    return Line(host, text, None, collected)
 
 
-def merged(hosts: Mapping[str, str], query: Query) -> list[Line]:
-    """Lines of all hosts by time, from `query.since` on; those without one stay behind the line they follow."""
+def merged(hosts: Mapping[str, str], query: Query, collected: Collection[str] = ()) -> list[Line]:
+    """Lines of all hosts by time, from `query.since` on; those without one stay behind the line they follow.
+
+    `collected` are the hosts whose lines are from the receiver of all journals.
+    """
     found: list[tuple[datetime, int, Line]] = []
     for host, text in hosts.items():
         last = datetime.min.replace(tzinfo=UTC)
-        for one in (line(host, row) for row in text.splitlines()):
+        for one in (line(host, row, collected=host in collected) for row in text.splitlines()):
             last = one.at or last
             if query.since is None or last >= query.since:
                 found.append((last, len(found), one))

@@ -180,3 +180,22 @@ def test_what_hosts_do_in_turn_is_planned_counted_and_no_step_of_theirs() -> Non
 def test_a_fresh_host_has_nothing_to_do_in_turn() -> None:
     role = replace(ROLE, tasks=(*ROLE.tasks, TURN))
     assert [change.task.name for change in role_of(role, Observed(exists=False)).tasks] == ["object"]
+
+
+@pytest.mark.parametrize(("state", "expected"), [("activating", ()), ("inactive", ("start",)), ("failed", ("start",))])
+def test_a_unit_that_waits_for_another_host_is_left_to_it(state: str, expected: tuple[str, ...]) -> None:
+    """Such a unit ends and starts over while its peer is away: a run neither starts it again nor fails for it."""
+    role = replace(ROLE, units=(replace(UNIT, waits=True),))
+    seen = replace(settled(role), units={"thing": UnitState("loaded", state, "auto-restart", "enabled")})
+    assert verbs(role, seen) == expected
+    assert verbs(ROLE, replace(seen, stamps=settled(ROLE).stamps)) == ("start",)
+
+
+def test_nobody_waits_until_a_unit_stays_up_that_waits_itself() -> None:
+    seen = replace(settled(ROLE), stamps={})
+    (step,) = (one for one in steps(role_of(ROLE, seen)) if "restart thing" in one.name)
+    assert "settled thing" in step.script
+    waiting = replace(ROLE, units=(replace(UNIT, waits=True),))
+    (step,) = (one for one in steps(role_of(waiting, seen)) if "restart thing" in one.name)
+    assert "systemctl restart thing" in step.script
+    assert "settled thing" not in step.script

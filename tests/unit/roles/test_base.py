@@ -29,3 +29,16 @@ def test_each_authority_is_placed_and_must_be_in_the_bundle() -> None:
     trust = wanted.tasks[0]
     assert "'/etc/ssl/certs/our own.pem'" in trust.observe
     assert subprocess.run(["sh", "-n", "-c", trust.observe], check=False).returncode == 0
+
+
+def test_nginx_logs_are_rotated_by_size_where_there_is_nginx() -> None:
+    settings = {"base": {"access_logs": "500MiB"}}
+    for host in ("edge-1", "app-1"):
+        wanted = desired("base", host, settings=settings)
+        assert "nginx-logs.timer" in [unit.name for unit in wanted.units]
+        # One that is written, one before it, and twelve compressed ones: five times this at most.
+        assert "maxsize 100M\n" in file(wanted, "/etc/massive-deploy/logrotate-nginx.conf").content
+        # Debian's own rules would rotate the same files once more.
+        lines = file(wanted, "/etc/logrotate.d/nginx").content.splitlines()
+        assert [line for line in lines if not line.startswith("#")] == []
+    assert "nginx-logs.timer" not in [unit.name for unit in desired("base", "cache-1").units]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from massive_deploy.collected import SENDER_UNIT
 from massive_deploy.engine.probe import MANAGED_UNITS
 from massive_deploy.operate.observe import Session, session
 from massive_deploy.operate.patroni import Node, Patroni
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
     from massive_deploy.topology.layout import Cluster
 
-UNITS = f'for unit in $({MANAGED_UNITS}); do systemctl is-active --quiet "$unit" || echo "$unit"; done'
+# Who sends the journal starts over until the monitor host answers again: no part of what users notice.
+_ALL = f"{MANAGED_UNITS} | grep -vxF {SENDER_UNIT}"
+UNITS = f'for unit in $({_ALL}); do systemctl is-active --quiet "$unit" || echo "$unit"; done'
 
 
 def trouble(nodes: Mapping[str, Node], cluster: Cluster, *, synchronous: bool) -> str:

@@ -88,7 +88,7 @@ def urls(layout: Layout) -> dict[str, str]:
     found |= {f"site on {host.name}": f"{scheme}://{host.address}/" for host in layout.running("nginx")}
     for host in layout.running("monitoring"):
         for port in layout.ports["monitoring"]:
-            page = "/consoles/overview.html" if port.name == "prometheus" else "/"
+            page = "/user/" if port.name == "prometheus" else "/"
             found[f"{port.name} on {host.name}"] = f"http://{host.address}:{port.number}{page}"
     return found
 

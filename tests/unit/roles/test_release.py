@@ -64,7 +64,7 @@ def test_without_a_source_nothing_is_built() -> None:
 def test_scripts_are_valid_shell(subdirectory: str) -> None:
     wanted = desired("release", "app-1", app={"subdirectory": subdirectory})
     scripts = [one.content for one in wanted.files if one.content.startswith("#!/bin/sh")]
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     for script in scripts:
         assert subprocess.run(["sh", "-n"], input=script, text=True, check=False).returncode == 0
 

@@ -108,8 +108,8 @@ def _backends() -> Panel:
         (
             # Backends are named after their hosts. A reload leaves those of the program before it for a while.
             Query(
-                'label_replace(min by (backend) (max by (host, backend) (varnish_backend_up)), "server", "$1", "backend", '
-                '"app_(.*)")',
+                'label_replace(min by (backend) (max by (host, backend) (varnish_backend_up)), "server", "$1", '
+                '"backend", "app_(.*)")',
                 "{server}",
             ),
         ),

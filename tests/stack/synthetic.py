@@ -162,25 +162,15 @@ def _special(layout: Layout, one: Recorded, host: str, end: int, story: Story) -
 
 
 def _units(layout: Layout, end: int, story: Story, add: Callable[[str, Mapping[str, str], Value], None]) -> None:
-    for one in watched(layout):
-        for host in one.hosts:
-            stopped = (host, one.unit) in story.stopped
-            for state in ("active", "failed"):
-                value = _until(end - story.lasts, 1, 0) if stopped else _level(1)
-                if state == "failed":
-                    value = _level(0)
-                labels = {
-                    "host": host,
-                    "name": one.unit,
-                    "state": state,
-                    "role": "node_exporter",
-                    "job": ALL_HOSTS_METRICS,
-                }
-                add(
-                    "node_systemd_unit_state",
-                    labels,
-                    _silenced(value, end - story.lasts) if host in story.silent else value,
-                )
+    units = {(host, one.unit) for one in watched(layout) for host in one.hosts}
+    if layout.topology.app.worker:
+        units |= {(host.name, "app-worker.service") for host in layout.running("app")}
+    began = end - story.lasts
+    for host, unit in sorted(units):
+        active = _until(began, 1, 0) if (host, unit) in story.stopped else _level(1)
+        for state, value in (("active", active), ("failed", _level(0))):
+            labels = {"host": host, "name": unit, "state": state, "role": "node_exporter", "job": ALL_HOSTS_METRICS}
+            add("node_systemd_unit_state", labels, _silenced(value, began) if host in story.silent else value)
 
 
 def _releases(layout: Layout, end: int, story: Story, add: Callable[[str, Mapping[str, str], Value], None]) -> None:

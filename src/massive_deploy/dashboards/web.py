@@ -125,8 +125,7 @@ def _page(
         "theme": _linked(THEME),
         "scripts": [_linked(name) for name in SCRIPTS],
     }
-    text: str = _template().render(words)
-    return f"{text}\n"
+    return f"{fragment('page.html.j2', **words)}\n"
 
 
 def _colours() -> str:
@@ -168,8 +167,14 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
 
 
+def fragment(template: str, /, **values: Any) -> str:
+    """HTML from one of the pages' templates; values are escaped."""
+    text: str = _environment().get_template(template).render(values)
+    return text
+
+
 @cache
-def _template() -> Any:
+def _environment() -> Any:
     import jinja2
     from markupsafe import Markup, escape
 
@@ -181,4 +186,4 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["words"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
-    return environment.get_template("page.html.j2")
+    return environment

@@ -103,7 +103,7 @@ massive.chart = (() => {
       width,
       height: small ? 48 : 192,
       legend: { show: false },
-      padding: small ? [2, 0, 2, 0] : [16, 8, 0, 0],
+      padding: small ? [2, 0, 2, 0] : [16, 20, 0, 0],
       cursor: small ? { show: false } : { sync: { key: "massive" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: heights(card.panel) } },
       axes: axes(card, small),

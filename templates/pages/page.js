@@ -54,6 +54,7 @@
     if (seconds && !document.hidden) timer = setTimeout(refresh, seconds * 1000);
   }
 
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   view.start((what = {}) => {
     if (what.colours) for (const card of cards) card.recolour();
     else refresh();

@@ -162,7 +162,8 @@ def _drawn(panel: Panel) -> dict[str, Any]:
 def steps(limits: Limits) -> list[dict[str, Any]]:
     """Grafana's thresholds, the lowest first: each colour from its value up; the first from the very bottom."""
     given = [(limits.warning, "orange"), (limits.critical, "red")]
-    known = sorted(((value, colour) for value, colour in given if value is not None), reverse=limits.below)
+    stated = [(value, colour) for value, colour in given if value is not None]
+    known = sorted(stated, key=lambda one: one[0], reverse=limits.below)
     if not limits.below:
         return [{"color": "green", "value": None}, *({"color": colour, "value": value} for value, colour in known)]
     found: list[dict[str, Any]] = []

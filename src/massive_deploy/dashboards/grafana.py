@@ -69,7 +69,7 @@ def dashboard(layout: Layout, shown: Dashboard) -> dict[str, Any]:
                     "enable": True,
                     "iconColor": "blue",
                     "expr": f"1000 * {RELEASES}",
-                    "useValueForTime": "on",
+                    "useValueForTime": True,
                     "titleFormat": "{{release}} {{ref}}",
                     "textFormat": "on {{host}}",
                 }

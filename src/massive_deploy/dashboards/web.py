@@ -21,20 +21,23 @@ from massive_deploy.topology.edges import edges
 from massive_deploy.topology.layout import Layout
 
 VENDOR = "vendor/uplot"
-STYLES = (f"{VENDOR}/uPlot.min.css", "pages.css", "panels.css")
+# What a page loads → the files of ours it is put together from, in this order.
+STYLES = {f"{VENDOR}/uPlot.min.css": (), "pages.css": ("pages.css", "panels.css")}
 THEME = "theme.js"
-SCRIPTS = (
-    f"{VENDOR}/uPlot.iife.min.js",
-    "units.js",
-    "source.js",
-    "view.js",
-    "releases.js",
-    "series.js",
-    "chart.js",
-    "picture.js",
-    "alerts.js",
-    "page.js",
-)
+SCRIPTS = {
+    f"{VENDOR}/uPlot.iife.min.js": (),
+    "pages.js": (
+        "units.js",
+        "source.js",
+        "view.js",
+        "releases.js",
+        "series.js",
+        "chart.js",
+        "picture.js",
+        "alerts.js",
+        "page.js",
+    ),
+}
 UP = "min by (host, role) (up)"
 UNITS = 'node_systemd_unit_state{state="active"}'
 # Where a host of the picture leads to; a page that this stack lacks leads to the hosts.
@@ -72,9 +75,9 @@ def files(layout: Layout, running: Iterable[Service]) -> dict[str, str]:
     found = dashboards(layout)
     services = tuple(running)
     pages = {address(one): _page(layout, one, found, services) for one in found}
-    shared = {name: asset(name) for name in (*STYLES, THEME, *SCRIPTS, f"{VENDOR}/LICENSE")}
+    shared = {name: loaded(name) for name in (*STYLES, THEME, *SCRIPTS, f"{VENDOR}/LICENSE")}
     exports = {f"{EXPORT}/{name}": text for name, text in grafana.files(layout, found).items()}
-    return pages | shared | exports | {"picture.css": _colours()}
+    return pages | shared | exports
 
 
 def address(dashboard: Dashboard) -> str:
@@ -92,6 +95,14 @@ def alone(layout: Layout, running: Iterable[Service], snapshot: Snapshot, status
 def asset(name: str) -> str:
     """A file of ours, as it is."""
     return (shipped("templates") / "pages" / name).read_text(encoding="utf-8")
+
+
+@cache
+def loaded(name: str) -> str:
+    """What a page gets under that name."""
+    parts = (STYLES | SCRIPTS).get(name) or (name,)
+    text = "".join(asset(part) for part in parts)
+    return f"{text}{styles('.picture')}" if name == "pages.css" else text
 
 
 def _page(
@@ -121,21 +132,16 @@ def _page(
         "snapshot": snapshot,
         "status": status,
         "export": f"{EXPORT}/{shown.name}.json",
-        "styles": [_linked(name) for name in ("picture.css", *STYLES)],
+        "styles": [_linked(name) for name in STYLES],
         "theme": _linked(THEME),
         "scripts": [_linked(name) for name in SCRIPTS],
     }
     return f"{fragment('page.html.j2', **words)}\n"
 
 
-def _colours() -> str:
-    """Style sheet of the picture, before any state is known."""
-    return f"/* Managed by massive-deploy: edits are overwritten by the next up */\n{styles('.picture')}"
-
-
 def _linked(name: str) -> tuple[str, str, str]:
     """Name, content and what tells this version from another: browsers keep such files."""
-    content = _colours() if name == "picture.css" else asset(name)
+    content = loaded(name)
     return name, content, hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from massive_deploy.dashboards.model import Panel, Query, Row
 from massive_deploy.dashboards.services import Service, services
-from massive_deploy.dashboards.web import Snapshot, alone, asset, files, identity
+from massive_deploy.dashboards.web import SCRIPTS, STYLES, THEME, Snapshot, alone, asset, files, identity, loaded
 from massive_deploy.graph_parts import picture
 from massive_deploy.graph_svg import Live, draw
 from massive_deploy.topology.edges import edges
@@ -75,7 +75,7 @@ def test_every_page_loads_only_files_that_come_along(massive: Layout) -> None:
         assert found.scripts == 0, "what is written into a page is not run"
         loaded = {one.partition("?")[0] for one in found.loads if one != "data:,"}
         assert loaded <= set(made), name
-        assert {"chart.js", "pages.css", "vendor/uplot/uPlot.iife.min.js"} <= loaded
+        assert {"pages.js", "pages.css", "vendor/uplot/uPlot.iife.min.js"} <= loaded
         for address in found.follows:
             assert address in made or address.startswith("../"), (name, address)
 
@@ -96,10 +96,16 @@ def test_other_pages_may_be_asked_by_nobody(massive: Layout) -> None:
             assert "http" not in policy
 
 
+def test_every_file_of_ours_is_loaded_once() -> None:
+    ours = {path.name for path in (ROOT / "templates/pages").iterdir() if path.suffix in (".js", ".css")}
+    listed = [part for parts in (*STYLES.values(), *SCRIPTS.values()) for part in parts]
+    assert sorted([*listed, THEME]) == sorted(ours)
+
+
 def test_a_changed_file_has_another_address(massive: Layout) -> None:
     text = files(massive, RUNNING)["index.html"]
-    digest = hashlib.sha256(asset("chart.js").encode()).hexdigest()[:12]
-    assert f'src="chart.js?{digest}"' in text
+    digest = hashlib.sha256(loaded("pages.js").encode()).hexdigest()[:12]
+    assert f'src="pages.js?{digest}"' in text
 
 
 def data(text: str) -> Any:

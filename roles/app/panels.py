@@ -39,7 +39,7 @@ def rows(layout: Layout) -> tuple[Row, ...]:
                 ),
             ),
         ),
-        Row("overview", "Project", (cpu,)),
+        Row("overview", "Visitors", (cpu,)),
         Row(
             "app",
             "Project",

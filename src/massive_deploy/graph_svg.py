@@ -86,9 +86,12 @@ def draw(shown: Picture, live: Live | None = None) -> str:
     width, height = max(right, 2 * MARGIN + len(last) * 6.6, 320), bottom + (LINE + 8 if last else 0)
     head = f"{shown.hosts} host{'' if shown.hosts == 1 else 's'}"
     start = TOP - MARGIN if live else 0
+    # How wide it is by itself: a page shows it no wider.
+    kind = f'role="group" style="--natural:{width:.0f}px"' if live else 'role="img"'
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {start:.0f} {width:.0f} {height - start:.0f}"'
-        f' width="{width:.0f}" height="{height - start:.0f}" font-family="{FONT}" role="{"group" if live else "img"}">'
+        f' width="{width:.0f}" height="{height - start:.0f}" font-family="{FONT}"'
+        f" {kind}>"
     )
     heading = (
         f'<text x="{MARGIN:.0f}" y="36" class="strong" font-size="20" font-weight="600">{escape(shown.name)}'

@@ -56,9 +56,9 @@ massive.chart = (() => {
         ctx.moveTo(x, bbox.top - 14 * ratio);
         ctx.lineTo(x, bbox.top + bbox.height);
         ctx.stroke();
-        const label = one.name.slice(0, 12);
+        const label = one.name === one.release ? one.name.slice(0, 7) : one.name.slice(0, 16);
         const width = ctx.measureText(label).width;
-        const start = Math.min(x + 3 * ratio, right - width);
+        const start = x + 3 * ratio + width > right ? x - 3 * ratio - width : x + 3 * ratio;
         if (start < free) continue;
         ctx.fillText(label, start, bbox.top - 14 * ratio);
         free = start + width + 6 * ratio;

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -167,7 +168,10 @@ def test_since_when_a_release_is_served_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "told").mkdir()
     complete(tmp_path, "r1", "r2")
     run_script("switch-release", tmp_path, "r1", 'v"1\\', "c" * 40)
+    before = os.umask(0o077)
     run_script("note-release", tmp_path, "r1")
+    os.umask(before)
+    assert (tmp_path / "told/massive-release.prom").stat().st_mode & 0o777 == 0o644
     labels, at = told_to_node_exporter(tmp_path)
     assert labels == f'release="r1",ref="v1",commit="{"c" * 12}"'
     assert abs(at - time.time()) < 60

@@ -56,9 +56,8 @@ def undrawn(report: dict[str, Any], layout: Layout, known: float = 1.0, only: st
 def _card(card: dict[str, Any], panel: Any, known: float) -> list[str]:
     if card["empty"]:
         return [] if panel.empty and card["nothing"] == panel.empty else [f"{card['id']} is empty: {card['nothing']}"]
-    # A figure has no legend that would tell its line's colour.
-    if card["kind"] == "stat":
-        return [] if card["figure"] not in ("", "–") else [f"{card['id']} shows no figure"]
+    if card["kind"] == "stat" and card["figure"] in ("", "–"):
+        return [f"{card['id']} shows no figure"]
     if panel.empty:
         return []
     if card["columns"] < DRAWN * known * card["width"]:

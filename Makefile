@@ -12,7 +12,7 @@ export PATH
 # Every command of a test is a process of its own: it would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check warm unit stack proofs bench bench-growth bench-failover bench-edge kills docs lock wheel clean-demo setup
+.PHONY: demo test check warm browser unit stack proofs pictures bench bench-growth bench-failover bench-edge kills docs lock wheel clean-demo setup
 
 setup:
 	@scripts/setup
@@ -44,8 +44,13 @@ $(PARTS): warm
 warm: setup
 	@python tests/stack/warm.py
 
-proofs: setup
+proofs: browser
 	@pytest -m proof
+
+# Pages are looked at in Debian's Chromium.
+browser: setup
+	@scripts/setup browser
+tests/stack/test_pages_drawn.py tests/stack/test_pages.py: browser
 
 check: setup
 	@ruff check .
@@ -55,7 +60,7 @@ check: setup
 unit: setup
 	@pytest -m "not stack"
 
-stack: setup
+stack: browser
 	@pytest -m stack
 
 bench: setup
@@ -78,6 +83,9 @@ kills: setup
 
 docs: setup
 	@massive-deploy explain --markdown >docs/topology.md
+
+pictures: browser
+	@PICTURES=docs/pages pytest -p no:cacheprovider tests/stack/test_pages.py
 
 lock: setup
 	@uv lock

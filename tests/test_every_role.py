@@ -106,6 +106,7 @@ def test_every_file_says_who_manages_it(stack: str, tmp_path: Path) -> None:
         for role, desired in wanted.items():
             for file in desired.files:
                 without_comments = file.secret or file.path.endswith((".crt", ".html", ".json"))
+                without_comments |= "/vendor/" in file.path  # unchanged
                 assert without_comments or "anaged by massive-deploy" in file.content[:400], (host, role, file.path)
 
 

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager: scrapes every metrics port of the stack, holds the alerts, draws one overview page."""
+"""Prometheus and Alertmanager: scrapes every metrics port of the stack, holds the alerts, shows pages of all tiers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from massive_deploy.topology.model import Topology
 
 from .desired import desired
 from .settings import Settings
+from .targets import watched
 
 NEEDS = ["base"]
 PLACED_ON = ["monitor"]
@@ -19,4 +20,4 @@ def wanted(topology: Topology) -> bool:  # noqa: ARG001 - every stack is watched
     return True
 
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "wanted", "watched"]

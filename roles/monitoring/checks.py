@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from massive_deploy.dashboards.collect import dashboards
+from massive_deploy.dashboards.model import RANGE
+from massive_deploy.dashboards.web import files as pages
 from massive_deploy.verify.steady import eventually
 from massive_deploy.view import HostView
 
@@ -14,6 +20,7 @@ METRIC = re.compile(
     r"\b(?:massive|node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-zA-Z0-9_]+|\bup\b"
 )
 WAIT = 90
+AT_ONCE = 50
 
 
 def ask(host: Any, view: HostView, path: str, name: str = "prometheus") -> Any:
@@ -96,8 +103,46 @@ def check_alerts_reach_alertmanager(host: Any, view: HostView) -> None:
     assert eventually(names, lambda seen: seen >= QUIET, WAIT) >= QUIET
 
 
-def check_the_overview_page_is_drawn(host: Any, view: HostView) -> None:
-    """The overview page lists every host."""
-    port = view.layout.ports[view.role][0].number
-    page = host.check_output(f"curl -sf http://{view.host.address}:{port}/consoles/overview.html")
-    assert [one.name for one in view.layout.hosts if f"<td>{one.name}</td>" not in page] == []
+def check_every_page_is_served(host: Any, view: HostView) -> None:
+    """Every page, and each file that pages load."""
+    port = view.layout.port(view.role, "prometheus")
+    # The folder itself shows the first page, and its file's own name leads back there.
+    names = ["" if name == "index.html" else name for name in pages(view.layout, ())]
+    address = f"http://{view.host.address}:{port}/user"
+    script = "\n".join(f"curl -s -o /dev/null -w '%{{http_code}}\\n' {address}/{name}" for name in names)
+    codes = dict(zip(names, host.check_output(script).split(), strict=True))
+    assert {name: code for name, code in codes.items() if code != "200"} == {}
+
+
+def check_every_panel_has_figures(host: Any, view: HostView) -> None:
+    """What each chart asks for exists, but for those that may be empty."""
+    port = view.layout.port(view.role, "prometheus")
+    span = f"{4 * view.settings.scrape_seconds}s"
+    queries = {
+        f"{board.name}: {panel.title}: {query.promql}": query.promql.replace(RANGE, span)
+        for board in dashboards(view.layout)
+        for panel in board.panels
+        if not panel.empty
+        for query in panel.queries
+    }
+    command = f"curl -s --get http://{view.host.address}:{port}/api/v1/query --data-urlencode"
+
+    def without() -> dict[str, str]:
+        answers: list[Any] = []
+        for some in batched(queries.values(), AT_ONCE):
+            script = "\n".join(f"{command} {shlex.quote(f'query={one}')}; echo" for one in some)
+            answers += [json.loads(line) for line in host.check_output(script).splitlines() if line]
+        return {
+            name: answer.get("error", "no series")
+            for name, answer in zip(queries, answers, strict=True)
+            if not answer.get("data", {}).get("result")
+        }
+
+    assert eventually(without, lambda found: not found, WAIT) == {}
+
+
+def batched(words: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The words, so many at a time: a command has no room for all of a large stack."""
+    left = iter(words)
+    while some := list(islice(left, size)):
+        yield some

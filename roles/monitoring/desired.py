@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from massive_deploy.dashboards.services import services
+from massive_deploy.dashboards.web import files as pages
 from massive_deploy.desired import Desired, File, Gate, Unit, Validator
 from massive_deploy.view import HostView
 
@@ -11,6 +13,7 @@ from .targets import jobs, watched
 ETC = "/etc/prometheus"
 DEFAULTS = "/etc/default/prometheus"
 ALERT_DEFAULTS = "/etc/default/prometheus-alertmanager"
+PAGES = f"{ETC}/pages"
 RULES = ("hosts", "services", "database", "monitoring")
 
 
@@ -18,13 +21,15 @@ def desired(view: HostView) -> Desired:
     """Prometheus listens on the host's address (its flag takes one), Alertmanager there and on loopback."""
     ports = {port.name: port.number for port in view.layout.ports[view.role]}
     found = jobs(view.layout)
+    seen = watched(view.layout)
     values = {
         "jobs": found,
         "scraped": sorted({f"{target.labels['role']}" for job in found for target in job.targets}),
         "target_count": sum(len(job.targets) for job in found),
-        "watched": watched(view.layout),
+        "watched": seen,
         "replicated": [cluster for cluster in view.clusters if len(cluster.hosts) > 1],
         "ports": ports,
+        "pages": PAGES,
         "memory": memory(view.settings, view.host.memory_mb),
     }
     rules = tuple(File(f"{ETC}/rules/{n}.yml", view.render(f"rules/{n}.yml.j2", **values)) for n in RULES)
@@ -43,7 +48,10 @@ def desired(view: HostView) -> Desired:
                 group="prometheus",
                 secret=True,
             ),
-            File(f"{ETC}/consoles/overview.html", view.render("consoles/overview.html.j2", **values)),
+            *(
+                File(f"{PAGES}/{name}", content)
+                for name, content in pages(view.layout, services(view.layout, seen)).items()
+            ),
         ),
         validators=(
             Validator(

@@ -7,12 +7,13 @@ from massive_deploy.view import HostView
 
 DEFAULTS = "/etc/default/prometheus-node-exporter"
 UNIT = "prometheus-node-exporter"
+ALWAYS = ("systemd", "textfile")
 
 
 def desired(view: HostView) -> Desired:
     """Listens on the host's address and on loopback."""
     port = view.layout.ports[view.role][0]
-    without = [name for name in view.settings.without if name != "systemd"]
+    without = [name for name in view.settings.without if name not in ALWAYS]
     url = f"http://{view.host.address}:{port.number}{port.metrics}"
     return Desired(
         packages=("prometheus-node-exporter",),

@@ -17,6 +17,6 @@ class Settings(Strict):
     without: list[Collector] = Field(
         default_factory=lambda: ["ipvs", "nfs", "nfsd", "zfs", "infiniband"], max_length=64
     )
-    """Collectors left out. The one of systemd is always on: alerts need the state of units."""
+    """Collectors left out. Those of systemd (units) and of text files (what other roles tell) are always on."""
     network_interfaces: str = Field(default="^(veth|docker|br-|cali|cni)", pattern=r"^[^\s\"'\\$]+$")
     """Network interfaces whose name matches this regular expression are left out."""

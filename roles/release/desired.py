@@ -18,6 +18,7 @@ SCRIPT_NAMES = (
     "link-static",
     "manage",
     "newer-migrations",
+    "note-release",
     "pack-release",
     "reuse-environment",
     "switch-release",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from massive_deploy.graph_parts import Panel, Picture, Tier
@@ -13,6 +14,13 @@ COLUMNS = (("edge", "monitor"), ("app",), ("cache", "database"))
 MARGIN, GAP, BETWEEN = 24.0, 184.0, 28.0
 PAD, TITLE, LINE, SPACE = 14.0, 22.0, 15.0, 8.0
 TOP = 62.0
+DOT = 13.0
+"""From one service's dot to the next."""
+
+
+Services = Mapping[str, Sequence[str]]
+"""Host → names of its services."""
+NO_SERVICES: Services = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,11 @@ def text_width(text: str, size: float) -> float:
     return len(text) * size * 0.58
 
 
-def measure(panel: Panel) -> PanelSize:
-    """Sizes of a panel. Database clusters stay in one row when they are small; larger groups make a block."""
+def measure(panel: Panel, services: Services = NO_SERVICES) -> PanelSize:
+    """Sizes of a panel. Database clusters stay in one row when they are small; larger groups make a block.
+
+    Boxes of hosts that have services are high enough for a dot of each.
+    """
     names = max(text_width(host.name, 13) for host, _ in panel.hosts)
     small = max(text_width(line, 11) for host, extra in panel.hosts for line in (host.address, *map(plus, [extra])))
     width = max(126.0 if len(panel.hosts) == 1 else 104.0, names + 20, small + 20)
@@ -86,7 +97,14 @@ def measure(panel: Panel) -> PanelSize:
     width = (inner - (across - 1) * SPACE) / across
     wrapped = textwrap.wrap(", ".join(panel.roles), max(12, int(inner / (11 * 0.56))), break_long_words=False)
     extra = any(extra for _, extra in panel.hosts)
-    return PanelSize(across, width, 55.0 if extra else 40.0, tuple(wrapped))
+    dots = max(len(services.get(host.name, ())) for host, _ in panel.hosts)
+    height = (55.0 if extra else 40.0) + DOT * math.ceil(dots / dots_across(width))
+    return PanelSize(across, width, height, tuple(wrapped))
+
+
+def dots_across(width: float) -> int:
+    """How many dots stand side by side in a box."""
+    return int((width - 16) // DOT)
 
 
 def plus(extra: tuple[str, ...]) -> str:
@@ -99,8 +117,8 @@ def title(panel: Panel) -> str:
     return f"{panel.title} ×{len(panel.hosts)}" if len(panel.hosts) > 1 else panel.title
 
 
-def place(shown: Picture) -> Placed:
-    """Positions of everything."""
+def place(shown: Picture, services: Services = NO_SERVICES) -> Placed:
+    """Positions of everything; with room for a dot for each service."""
     tiers = {tier.name: tier for tier in shown.tiers}
     frames: dict[str, Box] = {}
     panels: list[tuple[Panel, PanelSize, Box]] = []
@@ -111,7 +129,7 @@ def place(shown: Picture) -> Placed:
         y, widest = TOP, 0.0
         for name in names:
             if name in tiers:
-                frame, inside = _tier(tiers[name], x, y)
+                frame, inside = _tier(tiers[name], x, y, services)
                 frames[name] = frame
                 columns[name] = number
                 panels += inside
@@ -122,8 +140,8 @@ def place(shown: Picture) -> Placed:
     return Placed(frames, tuple(panels), x - GAP + MARGIN, bottom, columns, rights)
 
 
-def _tier(tier: Tier, x: float, y: float) -> tuple[Box, list[tuple[Panel, PanelSize, Box]]]:
-    sizes = [measure(panel) for panel in tier.panels]
+def _tier(tier: Tier, x: float, y: float, services: Services) -> tuple[Box, list[tuple[Panel, PanelSize, Box]]]:
+    sizes = [measure(panel, services) for panel in tier.panels]
     across = 1 if len(sizes) <= 3 else 2 if len(sizes) <= 8 else 3
     wide = max(size.width for size in sizes)
     inside: list[tuple[Panel, PanelSize, Box]] = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from massive_deploy.cli.common import InventoryPath, Json, echo_json
-from massive_deploy.errors import Exit
+from massive_deploy.errors import Exit, MassiveDeployError
 
 if TYPE_CHECKING:
     from massive_deploy.inventory import Inventory
@@ -20,6 +21,10 @@ def status(
     inventory: InventoryPath,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds until interrupted.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write it here too, with the overview's charts: one file that loads nothing."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show each host and service, the leader, every replica's lag, and where to click.
@@ -31,10 +36,16 @@ def status(
     from massive_deploy.operate import status_report as report
     from massive_deploy.operate.observe import session
 
+    if html is not None and not html.absolute().parent.is_dir():
+        raise MassiveDeployError(f"no folder {html.parent}", "make it, or name another file with --html")
     opened = open_inventory(inventory)
     folder = str(opened.folder)
     with session(opened, bear=True) as live:
         found = _ask(opened, live)
+        if html is not None:
+            from massive_deploy.operate.status_page import page
+
+            html.write_text(page(opened, live, found), encoding="utf-8")
         if json:
             echo_json(report.to_json(found, folder))
         elif watch:
@@ -46,6 +57,8 @@ def status(
                     shown.update(report.tables(_ask(opened, live), folder))
         else:
             terminal().print(report.tables(found, folder))
+    if html is not None:
+        terminal(stderr=True).print(f"written: {html}", markup=False)
     raise typer.Exit(Exit.DONE if found.good else Exit.FAILED)
 
 

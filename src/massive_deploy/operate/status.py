@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from massive_deploy.operate.patroni import PatroniMember
 from massive_deploy.operate.status_database import Cluster, Database, clusters
-from massive_deploy.topology.layout import Layout
+from massive_deploy.topology.layout import Host, Layout
 
 UNKNOWN = math.nan
 
@@ -88,9 +89,24 @@ def urls(layout: Layout) -> dict[str, str]:
     found |= {f"site on {host.name}": f"{scheme}://{host.address}/" for host in layout.running("nginx")}
     for host in layout.running("monitoring"):
         for port in layout.ports["monitoring"]:
-            page = "/consoles/overview.html" if port.name == "prometheus" else "/"
+            page = "/user/" if port.name == "prometheus" else "/"
             found[f"{port.name} on {host.name}"] = f"http://{host.address}:{port.number}{page}"
+        if command := tunnel(layout, host):
+            found["the same through SSH"] = command
     return found
+
+
+def tunnel(layout: Layout, monitor: Host) -> str:
+    """What to type where the monitor's port is not reached, so that its pages are at the same port of this machine.
+
+    Empty for machines that this one made: it reaches them.
+    """
+    ssh = layout.topology.hosts.get(monitor.name) if layout.topology.target == "ssh" else None
+    if ssh is None:
+        return ""
+    port = layout.port("monitoring", "prometheus")
+    words = ["ssh", "-N", "-L", f"{port}:{monitor.address}:{port}", *(["-p", str(ssh.port)] if ssh.port != 22 else [])]
+    return shlex.join([*words, *(["-i", ssh.key] if ssh.key else []), f"{ssh.user}@{ssh.address}"])
 
 
 def collect(layout: Layout, answers: Mapping[str, str], silent: Mapping[str, str]) -> Status:

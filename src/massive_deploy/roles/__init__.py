@@ -30,7 +30,7 @@ class Role(Protocol):
     role out of stacks that do not use it. `desired` is pure. A folder may also export `sums(layout)`, the capacity
     arithmetic it takes part in, `conflicts(layout)`, what it refuses about the topology around it, `handover(layout,
     cluster)`, a Handover of what it does when that cluster changes its leader, and hold checks.py with the testinfra
-    checks of the running role.
+    checks of the running role, and panels.py with `rows(layout)`, what it shows of itself on the dashboards.
     """
 
     __doc__: str

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def test_without_a_source_nothing_is_built() -> None:
 def test_scripts_are_valid_shell(subdirectory: str) -> None:
     wanted = desired("release", "app-1", app={"subdirectory": subdirectory})
     scripts = [one.content for one in wanted.files if one.content.startswith("#!/bin/sh")]
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     for script in scripts:
         assert subprocess.run(["sh", "-n"], input=script, text=True, check=False).returncode == 0
 
@@ -91,6 +93,7 @@ def run_script(name: str, root: Path, *words: str, code: int = 0, folder: Path |
         if one.content.startswith("#!/bin/sh"):
             moved = one.content.replace("/srv/app", str(root)).replace("/usr/local/lib/massive-deploy", str(helpers))
             moved = moved.replace("/var/lib/massive-deploy", str(root / "state"))
+            moved = moved.replace("/var/lib/prometheus/node-exporter", str(root / "told"))
             (helpers / Path(one.path).name).write_text(moved, encoding="utf-8")
             (helpers / Path(one.path).name).chmod(0o755)
     assert subprocess.run([str(helpers / name), *words], check=False, cwd=folder).returncode == code
@@ -150,6 +153,47 @@ def test_going_back_undoes_a_switch_and_leaves_a_mark(tmp_path: Path) -> None:
     before = (tmp_path / "releases.log").read_text()
     run_script("switch-release", tmp_path, "--back", "releases/r2", "releases/r1")
     assert (tmp_path / "releases.log").read_text() == before
+
+
+def told_to_node_exporter(root: Path) -> tuple[str, float]:
+    """The labels of the only sample, and its value."""
+    lines = (root / "told/massive-release.prom").read_text(encoding="ascii").splitlines()
+    (sample,) = (line for line in lines if not line.startswith("#"))
+    assert sample.startswith("massive_release_live_timestamp_seconds{")
+    labels, _, value = sample.partition("{")[2].partition("} ")
+    return labels, float(value)
+
+
+def test_since_when_a_release_is_served_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "told").mkdir()
+    complete(tmp_path, "r1", "r2")
+    run_script("switch-release", tmp_path, "r1", 'v"1\\', "c" * 40)
+    before = os.umask(0o077)
+    run_script("note-release", tmp_path, "r1")
+    os.umask(before)
+    assert (tmp_path / "told/massive-release.prom").stat().st_mode & 0o777 == 0o644
+    labels, at = told_to_node_exporter(tmp_path)
+    assert labels == f'release="r1",ref="v1",commit="{"c" * 12}"'
+    assert abs(at - time.time()) < 60
+    file = tmp_path / "told/massive-release.prom"
+    file.write_text(file.read_text(encoding="ascii").replace(f"{at:.0f}", "1700000000"), encoding="ascii")
+    run_script("note-release", tmp_path, "r1")
+    assert told_to_node_exporter(tmp_path) == (labels, 1700000000), "a restart is no release"
+    run_script("switch-release", tmp_path, "r2")
+    run_script("note-release", tmp_path, "r2")
+    labels, at = told_to_node_exporter(tmp_path)
+    assert labels == 'release="r2",ref="",commit=""'
+    assert at > 1700000000
+    run_script("note-release", tmp_path, "r1")
+    assert 'release="r1"' in told_to_node_exporter(tmp_path)[0], "gone back to"
+    assert [path.name for path in (tmp_path / "told").iterdir()] == ["massive-release.prom"]
+
+
+def test_nothing_is_told_where_nobody_reads_it_or_nothing_is_known(tmp_path: Path) -> None:
+    run_script("note-release", tmp_path, "r1")
+    (tmp_path / "told").mkdir()
+    run_script("note-release", tmp_path, "r1")
+    assert told_to_node_exporter(tmp_path)[0] == 'release="r1",ref="",commit=""'
 
 
 def test_static_files_of_every_kept_release_are_found(tmp_path: Path) -> None:

@@ -20,13 +20,14 @@ DROP_IN = "/etc/systemd/system/nftables.service.d/massive-deploy.conf"
 
 # Without a process: it is asked in every probe.
 OPEN = 'if read -r open <"$state/open" && [ "$open" = "$sum" ]; then echo open; fi'
-# What listens, and would no longer be reached from elsewhere; ports a program calls from are none.
+# Where nothing is dropped yet: what listens, and will no longer be reached. Ports a program calls from are none.
 CLOSED = r"""
 if read -r closed <"$state/closed" && [ "$closed" = "$sum" ] && read -r listed <"$state/listed" &&
     [ "$listed" = "$(nft -ns list table inet "$table" | sha256sum)" ]; then
     echo closed
     exit
 fi
+! nft list table inet "$table" >/dev/null 2>&1 || exit
 ss -Hlntup | awk -v declared="$declared" '
     BEGIN { split(declared, ports, " "); for (n in ports) open[ports[n]] = 1 }
     {

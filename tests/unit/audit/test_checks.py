@@ -164,7 +164,9 @@ hostbasedauthentication no
 ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com
 macs hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com
 kexalgorithms mlkem768x25519-sha256,curve25519-sha256
-hostkeyalgorithms ssh-ed25519,rsa-sha2-512
+hostkey /etc/ssh/ssh_host_ecdsa_key
+offers ED25519 /etc/ssh/ssh_host_ed25519_key
+offers RSA /etc/ssh/ssh_host_rsa_key
 """
 
 
@@ -179,6 +181,7 @@ hostkeyalgorithms ssh-ed25519,rsa-sha2-512
         ("macs ", "macs hmac-sha2-256,", "macs offers hmac-sha2-256"),
         ("kexalgorithms ", "kexalgorithms ecdh-sha2-nistp256,", "kexalgorithms offers ecdh-sha2-nistp256"),
         ("ciphers ", "ciphers aes128-cbc,", "ciphers offers aes128-cbc"),
+        ("offers RSA /etc/ssh/ssh_host_rsa_key", "offers ECDSA /e", "the host has a key of kind ECDSA (/e)"),
     ],
 )
 def test_sshd(old: str, new: str, what: str | None, app: Subject) -> None:

@@ -365,6 +365,8 @@ def test_the_plan_says_which_ports_will_be_closed(host: Host) -> None:
     ]
     (host.folder / "sockets").write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert host.observed(1).splitlines() == ["open to all now: tcp 8080 (python3)", "open to all now: udp 514 (?)"]
+    host.run("try", "open", "60")
+    assert host.observed(1) == ""
 
 
 def test_it_says_how_it_is_called(host: Host) -> None:

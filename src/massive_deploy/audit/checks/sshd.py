@@ -15,14 +15,19 @@ _WEAK: Mapping[str, tuple[str, ...]] = {
     "macs": ("hmac-sha1", "hmac-md5", "umac-64"),
     "kexalgorithms": ("nistp", "-sha1", "group1-", "group14-sha1"),
     "ciphers": ("-cbc", "3des", "arcfour"),
-    "hostkeyalgorithms": ("ssh-dss", "nistp"),
 }
+_KEYS = {"ED25519", "RSA"}
 _FILE = "/etc/ssh/sshd_config.d/"
 
 
 def script(subject: Subject) -> str:  # noqa: ARG001
-    """The effective configuration, for connections no Match block is about."""
-    return "sshd -T"
+    """The effective configuration, for connections no Match block is about, and the host's keys that are there."""
+    return """
+sshd -T
+for key in $(sshd -T 2>/dev/null | sed -n 's/^hostkey //p'); do
+    [ ! -e "$key" ] || echo "offers $(ssh-keygen -l -f "$key" | sed 's/.*(\\(.*\\))$/\\1/') $key"
+done
+"""
 
 
 def judge(subject: Subject, seen: str) -> Iterator[Finding]:
@@ -37,6 +42,11 @@ def judge(subject: Subject, seen: str) -> Iterator[Finding]:
     for key in _NO:
         if found.get(key, "no") != "no":
             yield Finding(f"{key} is {found[key]}", f"{key} no in a file below {_FILE}; {again}")
+    for line in seen.splitlines():
+        kind, _, path = line.removeprefix("offers ").partition(" ")
+        if line.startswith("offers ") and kind not in _KEYS:
+            fix = f"HostKey lines for the others in a file below {_FILE}; {again}"
+            yield Finding(f"the host has a key of kind {kind} ({path})", fix)
     for key, words in _WEAK.items():
         offered = found.get(key, "").split(",")
         weak = [name for name in offered if any(word in name for word in words)]

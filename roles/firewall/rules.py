@@ -34,7 +34,7 @@ def allowed(view: HostView) -> tuple[Allowed, ...]:
 
 def elements(view: HostView) -> tuple[str, ...]:
     """Lines that say who is let in. Each stands by itself: the host can add those of two rulesets up."""
-    peers = [host for host in (*view.layout.hosts, *view.layout.leaving) if host.name != view.host.name]
+    peers = [host for host in view.layout.hosts if host.name != view.host.name]
     lines = [f"{_ADD} peers {{ {host.address} {_comment(host.name)} }}" for host in peers]
     lines += [_line(opening) for opening in openings(view.layout)[view.host.name]]
     lines += [line for one in allowed(view) for line in _rules(one)]

@@ -34,10 +34,7 @@ class _Same:
 
 
 def openings(layout: Layout) -> Mapping[str, tuple[Opening, ...]]:
-    """Every host's ways in, sorted; what a host calls on itself is none.
-
-    A host that leaves calls what its group calls until it is retired: it runs on until then.
-    """
+    """Every host's ways in, sorted; what a host calls on itself is none."""
     return _openings(_Same(layout))
 
 
@@ -54,14 +51,11 @@ def _openings(key: _Same) -> Mapping[str, tuple[Opening, ...]]:
 
 
 def _called(layout: Layout) -> Iterator[tuple[str, tuple[str, str, int], str]]:
-    groups = {host.name: host.group for host in layout.hosts}
-    addresses = {host.name: host.address for host in (*layout.hosts, *layout.leaving)}
+    addresses = {host.name: host.address for host in layout.hosts}
     for edge in edges(layout):
-        leaving = [host.name for host in layout.leaving if host.group == groups[edge.source]]
-        for caller in (edge.source, *leaving):
-            if caller != edge.target:
-                why = f"{caller} {edge.source_role} to {edge.target_role}.{edge.service}"
-                yield edge.target, (addresses[caller], edge.protocol, edge.port), why
+        if edge.source != edge.target:
+            why = f"{edge.source} {edge.source_role} to {edge.target_role}.{edge.service}"
+            yield edge.target, (addresses[edge.source], edge.protocol, edge.port), why
 
 
 def _public(layout: Layout) -> Iterator[tuple[str, tuple[str, str, int], str]]:

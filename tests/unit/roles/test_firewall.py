@@ -139,7 +139,7 @@ def test_rules_are_loaded_before_any_other_role_and_close_after_all(tmp_path: Pa
     assert first.confirm == last.confirm == f"{SCRIPT} confirm"
 
 
-def test_a_new_host_is_let_in_by_its_peers_and_one_that_leaves_until_it_is_retired(tmp_path: Path) -> None:
+def test_a_new_host_is_let_in_by_its_peers_and_one_that_leaves_no_more(tmp_path: Path) -> None:
     from massive_deploy.inventory import save
 
     def callers(host: str = "db-1") -> set[str]:
@@ -153,8 +153,14 @@ def test_a_new_host_is_let_in_by_its_peers_and_one_that_leaves_until_it_is_retir
     save(open_inventory(tmp_path))
     assert len(grown - before) == 1
     more = "app_servers: 1\n"
-    assert callers() == grown
+    assert callers() == before
     assert [host.name for host in open_inventory(tmp_path).layout.leaving] == ["app-2"]
+    text = rules(tmp_path, "db-1", more)
+    (address,) = grown - before
+    assert address not in text
+    # What it has open goes on: only the site's packets are judged without the kernel's memory of connections.
+    assert "ct state established,related accept" in text
+    assert re.findall(r"@(\w+) notrack", text) == ["public", "public"]
 
 
 def test_without_it_nothing_is_left_and_coming_back_is_tried_anew(tmp_path: Path) -> None:

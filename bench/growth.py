@@ -2,7 +2,8 @@
 
     python -m bench.growth --hosts 6,12,50,100 --json growth.json
 
-The hosts are light: base, node_exporter and memcached. They are grown in one inventory, from the smallest number on.
+The hosts are light: base, firewall, node_exporter and memcached. They are grown in one inventory, from the smallest
+number on.
 With --image they are made from that image: one that holds the packages spares the time to install them.
 """
 
@@ -40,7 +41,7 @@ docker: {memory: 2GiB%s}
 app: {source: "{source}", settings: shop.settings}
 roles: {memcached: {memory: %d}}
 """
-ROLES = ["base", "journal_upload", "memcached", "node_exporter"]
+ROLES = ["base", "firewall", "journal_upload", "memcached", "node_exporter"]
 ONLY = ("--hosts", "node-*")
 MEMORY_MIB = (64, 65)
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")

@@ -11,8 +11,8 @@ from massive_deploy.desired import Gate, Task
 def unconditional(task: Task) -> str:
     """Does the task without looking first, then waits until it is so. A subshell; reads nothing from outside."""
     stdin = base64.b64encode(task.stdin.encode()).decode()
-    lines = ["(", f"run() {{\n{task.run}\n}}", "set -eu", f"echo {stdin} | base64 -d | run", *_settle(task), ")"]
-    return "\n".join(lines)
+    run = ["set -eu", f"echo {stdin} | base64 -d | run", *_confirm(task), *_settle(task)]
+    return "\n".join(["(", f"run() {{\n{task.run}\n}}", *run, ")"])
 
 
 def checked(task: Task) -> str:
@@ -22,7 +22,7 @@ def checked(task: Task) -> str:
         "set -eu",
         f'[ "$({_seen(task)})" != {shlex.quote(task.want.strip())} ] || exit 0',
     ]
-    return "\n".join([*lines, "run", *_settle(task), "echo changed"])
+    return "\n".join([*lines, "run", *_confirm(task), *_settle(task), "echo changed"])
 
 
 def waiting(gate: Gate) -> str:
@@ -33,6 +33,11 @@ def waiting(gate: Gate) -> str:
 
 def _seen(task: Task) -> str:
     return f"timeout 10 sh -c {shlex.quote(task.observe)} 2>/dev/null </dev/null"
+
+
+def _confirm(task: Task) -> list[str]:
+    """Over the same connection: a baseline does not try whether another one comes in."""
+    return [f"(\n{task.confirm}\n)"] if task.confirm else []
 
 
 def _settle(task: Task) -> list[str]:

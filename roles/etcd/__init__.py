@@ -11,7 +11,8 @@ from .settings import CLIENT, METRICS, PEER, Settings
 NEEDS = ("base",)
 PLACED_ON = ("quorum",)
 SERVES = (Port("client", CLIENT), Port("peer", PEER), Port("metrics", METRICS, "/metrics"))
-CALLS = ("etcd.peer",)
+# A member that is to join asks the others whether they expect it.
+CALLS = ("etcd.client", "etcd.peer")
 
 __all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]
 

@@ -15,6 +15,7 @@ CONFIG = "/etc/default/etcd"
 DROP_IN = "/etc/systemd/system/etcd.service.d/massive-deploy.conf"
 BEGINNING = "/var/lib/massive-deploy/etcd-beginning"
 PASSWORDS = "/etc/massive-deploy/etcd-passwords"
+NO_UPGRADES = "/etc/apt/apt.conf.d/52massive-deploy-etcd"
 LOCAL = f"http://127.0.0.1:{CLIENT}"
 
 
@@ -26,9 +27,10 @@ def desired(view: HostView) -> Desired:
         files=(
             File(CONFIG, _config(view)),
             File(DROP_IN, view.render("massive-deploy.conf.j2", beginning=BEGINNING)),
+            File(NO_UPGRADES, view.render("no-unattended-upgrades.j2")),
             *_password_file(view),
         ),
-        units=(Unit("etcd", restart_on=(CONFIG,)),),
+        units=(Unit("etcd", restart_on=(CONFIG, DROP_IN)),),
         tasks=(_beginning(view), _passwords(view)),
         rolling=Rolling(percent=1),
         gates=(Gate("etcd has a leader", f'curl -fsS --max-time 3 {LOCAL}/health | grep -q \'"health":"true"\'', 60),),

@@ -11,9 +11,9 @@ from .settings import Settings
 
 NEEDS = ("nginx", "varnish")
 PLACED_ON = ("edge",)
-# VRRP has no port: it is an IP protocol of its own (112), between the edge servers only.
-SERVES: tuple[Port, ...] = ()
-CALLS: tuple[str, ...] = ()
+# VRRP has no port: it is an IP protocol of its own, between the edge servers only.
+SERVES = (Port("vrrp", 112, protocol="ip"),)
+CALLS = ("keepalived.vrrp",)
 
 __all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "conflicts", "desired", "wanted"]
 

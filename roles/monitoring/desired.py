@@ -14,6 +14,8 @@ ETC = "/etc/prometheus"
 DEFAULTS = "/etc/default/prometheus"
 ALERT_DEFAULTS = "/etc/default/prometheus-alertmanager"
 PAGES = f"{ETC}/pages"
+DROP_IN = "/etc/systemd/system/prometheus.service.d/massive-deploy.conf"
+ALERT_DROP_IN = "/etc/systemd/system/prometheus-alertmanager.service.d/massive-deploy.conf"
 RULES = ("hosts", "services", "database", "monitoring")
 
 
@@ -37,6 +39,8 @@ def desired(view: HostView) -> Desired:
         packages=("prometheus", "prometheus-alertmanager", "curl"),
         files=(
             File(DEFAULTS, view.render("prometheus.j2", **values)),
+            File(DROP_IN, view.render("prometheus.service.j2")),
+            File(ALERT_DROP_IN, view.render("prometheus.service.j2")),
             File(ALERT_DEFAULTS, view.render("prometheus-alertmanager.j2", **values)),
             File(f"{ETC}/prometheus.yml", view.render("prometheus.yml.j2", **values)),
             *rules,
@@ -62,8 +66,12 @@ def desired(view: HostView) -> Desired:
             Validator("amtool", f'amtool check-config "$STAGE{ETC}/alertmanager.yml"', (f"{ETC}/alertmanager.yml",)),
         ),
         units=(
-            Unit("prometheus", restart_on=(DEFAULTS,), reload_on=(f"{ETC}/prometheus.yml", f"{ETC}/rules/")),
-            Unit("prometheus-alertmanager", restart_on=(ALERT_DEFAULTS,), reload_on=(f"{ETC}/alertmanager.yml",)),
+            Unit("prometheus", restart_on=(DEFAULTS, DROP_IN), reload_on=(f"{ETC}/prometheus.yml", f"{ETC}/rules/")),
+            Unit(
+                "prometheus-alertmanager",
+                restart_on=(ALERT_DEFAULTS, ALERT_DROP_IN),
+                reload_on=(f"{ETC}/alertmanager.yml",),
+            ),
         ),
         gates=(
             Gate("Prometheus is ready", f"curl -sf http://{view.host.address}:{ports['prometheus']}/-/ready", 60),

@@ -12,7 +12,10 @@ from massive_deploy.topology.layout import Host, Layout
 UNITS = {
     "app": ("app.service",),
     "etcd": ("etcd.service",),
+    "firewall": ("massive-deploy-firewall.service",),
     "haproxy": ("haproxy.service",),
+    "journal_remote": ("systemd-journal-remote.socket",),
+    "journal_upload": ("systemd-journal-upload.service",),
     "leader_watch": ("leader-watch.service",),
     "memcached": ("memcached.service",),
     "nginx": ("nginx.service",),
@@ -73,11 +76,12 @@ def jobs(layout: Layout) -> tuple[Job, ...]:
 
 
 def watched(layout: Layout) -> tuple[Watched, ...]:
-    """Units with the hosts that must have them, sorted by role."""
+    """Units with the hosts that must have them, sorted by role; without roles that are switched off."""
     return tuple(
         Watched(role, unit, hosts)
         for role, patterns in UNITS.items()
         if (hosts := tuple(host.name for host in layout.running(role)))
+        and getattr(layout.settings.get(role), "enabled", True)
         for unit in _units(layout, patterns)
     )
 

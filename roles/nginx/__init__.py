@@ -11,15 +11,26 @@ from .settings import Settings
 
 NEEDS = ("base", "varnish")
 PLACED_ON = ("edge",)
-SERVES = (Port("http", 80), Port("https", 443), Port("metrics", 9113, metrics="/metrics"))
+SERVES = (
+    Port("http", 80, public=True),
+    Port("https", 443, public=True),
+    Port("http3", 443, protocol="udp", public=True),
+    Port("metrics", 9113, metrics="/metrics"),
+)
 CALLS = ("app.http",)
 
-__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "conflicts", "desired", "memory", "wanted"]
+__all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "conflicts", "desired", "memory", "serves", "wanted"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001
     """Always."""
     return True
+
+
+def serves(topology: Topology, settings: Settings) -> tuple[Port, ...]:  # noqa: ARG001
+    """HTTPS and HTTP/3 where they are offered."""
+    without = {"https", "http3"} if settings.tls == "off" else set() if settings.https.http3 else {"http3"}
+    return tuple(port for port in SERVES if port.name not in without)
 
 
 def memory(layout: Layout, host: Host) -> int:

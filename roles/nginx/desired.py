@@ -15,6 +15,7 @@ NGINX = "/etc/nginx/nginx.conf"
 SITE = "/etc/nginx/conf.d/edge.conf"
 DROP_IN = "/etc/systemd/system/nginx.service.d/massive-deploy.conf"
 EXPORTER = "/etc/default/prometheus-nginx-exporter"
+EXPORTER_DROP_IN = "/etc/systemd/system/prometheus-nginx-exporter.service.d/massive-deploy.conf"
 OWN_PAGES = ("503.html", "maintenance.html", "429.html")
 # A folder the unit may write to already: a change of the unit would restart nginx.
 PAGES = "/var/lib/nginx/pages"
@@ -35,13 +36,14 @@ def desired(view: HostView) -> Desired:
             File(SITE, view.render("edge.conf.j2", **_words(view))),
             *(File(f"/etc/nginx/massive-deploy/{name}", view.render(name)) for name in OWN_PAGES),
             File(EXPORTER, view.render("prometheus-nginx-exporter.j2")),
+            File(EXPORTER_DROP_IN, view.render("base/exporter.service.j2")),
             *secured,
         ),
         absent=("/etc/nginx/sites-enabled/default",),
         validators=(Validator("nginx -t", f"{https.before_check(view)}{CHECK}", ("/etc/nginx/",)),),
         units=(
             Unit("nginx", restart_on=(DROP_IN,), reload_on=(NGINX, SITE, *served)),
-            Unit("prometheus-nginx-exporter", restart_on=(EXPORTER,)),
+            Unit("prometheus-nginx-exporter", restart_on=(EXPORTER, EXPORTER_DROP_IN)),
             *https.units(view),
         ),
         tasks=https.tasks(view),

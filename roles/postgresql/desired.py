@@ -14,6 +14,7 @@ from .sql_positions import positions
 
 _DROP_IN = "/etc/systemd/system/patroni.service.d/massive-deploy.conf"
 _EXPORTER = "/etc/default/prometheus-postgres-exporter"
+_EXPORTER_DROP_IN = "/etc/systemd/system/prometheus-postgres-exporter.service.d/massive-deploy.conf"
 _NO_UPGRADES = "/etc/apt/apt.conf.d/52massive-deploy-postgresql"
 _NO_CLUSTER = "/etc/postgresql-common/createcluster.d/massive-deploy.conf"
 
@@ -36,6 +37,7 @@ def desired(view: HostView) -> Desired:
             File(CONFIG, _config(view), 0o600, "postgres", "postgres", secret=True),
             File(_DROP_IN, view.render("patroni.service.conf.j2")),
             File(_EXPORTER, view.render("prometheus-postgres-exporter.j2", port=METRICS, sockets=SOCKETS)),
+            File(_EXPORTER_DROP_IN, view.render("prometheus-postgres-exporter.service.j2")),
             File(_NO_UPGRADES, view.render("no-unattended-upgrades.j2")),
             File(_NO_CLUSTER, view.render("createcluster.conf.j2")),
             *lag.files(view),
@@ -47,7 +49,7 @@ def desired(view: HostView) -> Desired:
             Unit("postgresql", running=False, enabled=False),
             # Never restarted from here: that would take all nodes of a cluster down at once.
             Unit("patroni", reload_on=(CONFIG,)),
-            Unit("prometheus-postgres-exporter", restart_on=(_EXPORTER,)),
+            Unit("prometheus-postgres-exporter", restart_on=(_EXPORTER, _EXPORTER_DROP_IN)),
             lag.unit(),
             *shards_common.units(view),
             *shards_reporting.units(view),

@@ -11,6 +11,7 @@ CONFIG = "/etc/redis/redis.conf"
 DROP_IN = "/etc/systemd/system/redis-server.service.d/massive-deploy.conf"
 PASSWORD = "/etc/massive-deploy/redis-password"  # noqa: S105 - a path
 EXPORTER = "/etc/default/prometheus-redis-exporter"
+EXPORTER_DROP_IN = "/etc/systemd/system/prometheus-redis-exporter.service.d/massive-deploy.conf"
 
 
 def desired(view: HostView) -> Desired:
@@ -27,10 +28,11 @@ def desired(view: HostView) -> Desired:
             File(PASSWORD, f"{password}\n", mode=0o600, secret=True),
             File(DROP_IN, view.render("redis-server.service.j2")),
             File(EXPORTER, exporter, mode=0o600, secret=True),
+            File(EXPORTER_DROP_IN, view.render("base/exporter.service.j2")),
         ),
         units=(
             Unit("redis-server", restart_on=(CONFIG, DROP_IN)),
-            Unit("prometheus-redis-exporter", restart_on=(EXPORTER,)),
+            Unit("prometheus-redis-exporter", restart_on=(EXPORTER, EXPORTER_DROP_IN)),
         ),
         gates=(Gate("redis answers", ping),),
     )

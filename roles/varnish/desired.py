@@ -12,6 +12,7 @@ from .vcl import MAIN, PARTS, USER, program
 VCL = (MAIN, PARTS, USER)
 DROP_IN = "/etc/systemd/system/varnish.service.d/massive-deploy.conf"
 EXPORTER = "/etc/default/prometheus-varnish-exporter"
+EXPORTER_DROP_IN = "/etc/systemd/system/prometheus-varnish-exporter.service.d/massive-deploy.conf"
 
 # The compiler runs without root's rights, and needs a folder where programs may run: /tmp often forbids that.
 COMPILES = """\
@@ -34,12 +35,13 @@ def desired(view: HostView) -> Desired:
             *program(view),
             File(DROP_IN, view.render("varnish.service.j2", memory=objects(view.host, view.settings))),
             File(EXPORTER, view.render("prometheus-varnish-exporter.j2")),
+            File(EXPORTER_DROP_IN, view.render("base/exporter.service.j2")),
         ),
         validators=(Validator("VCL compiles", COMPILES, VCL),),
         units=(
             Unit("varnish", restart_on=(DROP_IN,), reload_on=VCL),
             Unit("varnishncsa", running=False, enabled=False),
-            Unit("prometheus-varnish-exporter", restart_on=(EXPORTER,)),
+            Unit("prometheus-varnish-exporter", restart_on=(EXPORTER, EXPORTER_DROP_IN)),
         ),
         rolling=Rolling(percent=1, drain_seconds=edge_drain_seconds(view)),
         gates=(

@@ -107,6 +107,9 @@ class Task:
     done (operate/restart_pending.py). What they observe is a line of the plan, such as `restart PostgreSQL`.
     `ahead` tasks are done before the role's own turn, on all hosts side by side, those with 1 before those with 2: what
     takes long, or must be so everywhere, before the first host is drained. They find nothing that this role brings.
+    `afterwards` tasks are done when all roles are through on all hosts: they take away what was needed until then.
+    `confirm` is a shell script for what may shut us out: after `run` it must succeed over a connection opened for it,
+    or the task has failed. `run` sees to it that what nobody confirms undoes itself.
     """
 
     name: str
@@ -122,7 +125,9 @@ class Task:
     secret: bool = False
     in_turn: bool = False
     ahead: int = 0
+    afterwards: bool = False
     why: str = ""
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

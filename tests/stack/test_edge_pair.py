@@ -263,7 +263,7 @@ def test_an_issuers_certificates_replace_the_stacks_own(pair: Stack, site: Site)
         pair.inside(edge, "cat >/etc/ssl/directory.pem", directory.chain)
     pair.edit(
         "nginx: {tls: own}",
-        "nginx: {tls: acme, "
+        "firewall: {allow: [{port: 14000, groups: [rest]}]}\n  nginx: {tls: acme, "
         f'acme: {{directory: "https://{rest}:14000/dir", email: a@shop.example, bundle: /etc/ssl/directory.pem}}}}',
     )
     with site.visited(site.anybody) as seen:

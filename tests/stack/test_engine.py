@@ -137,6 +137,20 @@ def test_a_missing_package_names_host_and_step(hosts: Hosts) -> None:
     assert "no-such-package-here" in failed.value.failures[0].cause
 
 
+def test_what_may_shut_us_out_is_confirmed_over_another_connection(hosts: Hosts) -> None:
+    run = 'echo "$SSH_CONNECTION" >/root/ours; echo narrow >/root/gate'
+    confirm = '[ "$SSH_CONNECTION" ] && [ "$SSH_CONNECTION" != "$(cat /root/ours)" ] || { echo the same >&2; exit 1; }'
+    task = Task("narrow the gate", "cat /root/gate", "narrow", run, confirm=confirm)
+    assert hosts.up(replace(ROLE, tasks=(*ROLE.tasks, task))) > 0
+    refused = replace(task, want="closed", run="echo closed >/root/gate", confirm="echo not so >&2; false")
+    with pytest.raises(HostsFailed) as failed:
+        hosts.up(replace(ROLE, tasks=(*ROLE.tasks, refused)))
+    assert {(failure.host, failure.cause) for failure in failed.value.failures} == {
+        ("h-1", "not so"),
+        ("h-2", "not so"),
+    }
+
+
 def test_the_lock_names_its_holder_and_is_free_afterwards(hosts: Hosts) -> None:
     from massive_deploy.engine.transport import connected
 

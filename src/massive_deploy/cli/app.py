@@ -8,6 +8,7 @@ import typer
 
 from massive_deploy import __version__
 from massive_deploy.cli import (
+    audit,
     ca,
     deploy,
     destroy,
@@ -82,6 +83,7 @@ app.command("retire", rich_help_panel=RUN)(retire.retire)
 app.command("destroy", rich_help_panel=RUN)(destroy.destroy)
 app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)
+app.command("audit", rich_help_panel=LOOK)(audit.audit)
 app.command("releases", rich_help_panel=LOOK)(releases.releases)
 app.command("logs", rich_help_panel=LOOK)(logs.logs)
 app.command("traffic", rich_help_panel=LOOK)(traffic.traffic)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from massive_deploy.desired import DRAIN
-from massive_deploy.engine.compile import ahead_steps, going_back, package_step, steps, undrain_step
+from massive_deploy.engine.compile import (
+    afterwards_steps,
+    ahead_steps,
+    going_back,
+    package_step,
+    steps,
+    undrain_step,
+)
 from massive_deploy.engine.plan import Plan, RolePlan
 from massive_deploy.engine.step import Step
 from massive_deploy.errors import HostFailure, HostsFailed
@@ -36,6 +43,7 @@ def compile_stages(plan: Plan, generations: Sequence[Sequence[str]]) -> list[Sta
         stages.append(_stage(", ".join(generation), at_once))
         for role in generation:
             stages += _batches(role, [one for one in plans if one.role == role])
+    stages.append(_afterwards([role for host in plan.hosts for role in host.roles]))
     return [stage for stage in stages if stage.steps]
 
 
@@ -70,6 +78,16 @@ def _ahead(plans: Sequence[RolePlan]) -> list[Stage]:
         roles = dict.fromkeys(step.role for listed in work.values() for step in listed)
         found.append(Stage(f"before {', '.join(roles)}", work))
     return found
+
+
+def _afterwards(plans: Sequence[RolePlan]) -> Stage:
+    """What is only done once nobody needs any more what was before."""
+    work: dict[str, list[Step]] = {}
+    for plan in plans:
+        if listed := afterwards_steps(plan):
+            work.setdefault(plan.host, []).extend(listed)
+    roles = dict.fromkeys(step.role for listed in work.values() for step in listed)
+    return Stage(f"after all others: {', '.join(roles)}", work)
 
 
 def _batches(role: str, plans: Sequence[RolePlan]) -> list[Stage]:

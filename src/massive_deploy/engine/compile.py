@@ -85,10 +85,13 @@ def package_step(plan: HostPlan) -> Step | None:
 
 
 def steps(plan: RolePlan) -> list[Step]:
-    """All steps of one role on one host, in the order of the engine's promise; `ahead` tasks are not among them."""
+    """All steps of one role on one host, in the order of the engine's promise; those of `ahead` and `afterwards` tasks
+    are not among them."""
     rolling = plan.rolling or Rolling()
     drain = rolling.drain_seconds
-    tasks = [change for change in plan.tasks if not change.task.in_turn and not change.task.ahead]
+    tasks = [
+        change for change in plan.tasks if not (change.task.in_turn or change.task.ahead or change.task.afterwards)
+    ]
     # The file that drains is removed when the host takes part again, not before.
     files = replace(plan, files=tuple(c for c in plan.files if c.path != DRAIN)) if drain else plan
     wanted: list[Step | None] = [
@@ -111,6 +114,11 @@ def steps(plan: RolePlan) -> list[Step]:
 def ahead_steps(plan: RolePlan, number: int) -> list[Step]:
     """The tasks with this number that are done before the role's own turn."""
     return [_task_step(plan.role, change) for change in plan.tasks if change.task.ahead == number]
+
+
+def afterwards_steps(plan: RolePlan) -> list[Step]:
+    """The tasks that are done when all roles are through."""
+    return [_task_step(plan.role, change) for change in plan.tasks if change.task.afterwards]
 
 
 def going_back(plan: RolePlan) -> Step | None:
@@ -182,7 +190,7 @@ def _task_step(role: str, change: TaskChange) -> Step:
             "  sleep 0.5",
             "done",
         ]
-    return Step(role, task.name, "\n".join(lines), task.stdin, task.timeout, task.artifact, task.fetch)
+    return Step(role, task.name, "\n".join(lines), task.stdin, task.timeout, task.artifact, task.fetch, task.confirm)
 
 
 def _unit_step(role: str, changes: Sequence[UnitChange]) -> Step | None:

@@ -38,7 +38,7 @@ def fingerprint(plan: Plan) -> str:
 
 def _contents(role: RolePlan) -> list[str]:
     files = [change.new.fingerprint if change.new is not None else change.path for change in role.files]
-    tasks = [digest(c.task.name, c.task.run, c.task.stdin, c.task.want) for c in role.tasks]
+    tasks = [digest(c.task.name, c.task.run, c.task.stdin, c.task.want, c.task.confirm) for c in role.tasks]
     units = [f"{u.unit.name} {u.restart_stamp} {u.reload_stamp}" for u in role.units]
     return [role.host, role.role, *files, *tasks, *units]
 

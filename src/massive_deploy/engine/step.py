@@ -11,7 +11,8 @@ class Step:
     """A named shell script run as root.
 
     `stdin` may hold secrets and is never shown. `upload` is put on the host first; its place is in `$ARTIFACT`.
-    `download` is (path on the host, local file), fetched after the script succeeded. `timeout` is in seconds.
+    `download` is (path on the host, local file), fetched after the script succeeded. `timeout` is in seconds. `confirm`
+    is a script that must then succeed over a connection opened for it.
     """
 
     role: str
@@ -21,6 +22,7 @@ class Step:
     timeout: int = 180
     upload: Path | None = None
     download: tuple[str, Path] | None = None
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

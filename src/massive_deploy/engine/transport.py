@@ -32,6 +32,7 @@ from pyinfra.api.inventory import Inventory  # noqa: E402
 from pyinfra.api.operation import add_op, operation  # noqa: E402
 from pyinfra.api.operations import run_ops  # noqa: E402
 from pyinfra.api.state import BaseStateCallback, State, StateStage  # noqa: E402
+from pyinfra.connectors.util import CommandOutput  # noqa: E402
 
 from massive_deploy.engine.litter import UPLOADS, alone  # noqa: E402
 from massive_deploy.engine.lock import line  # noqa: E402
@@ -79,6 +80,23 @@ class _Download(_Transfer, FileDownloadCommand):
     pass
 
 
+class _Anew(StringCommand):
+    """Runs over a connection of its own: proves that the host lets us in as it is now."""
+
+    def execute(self, state: State, host: Host, arguments: Any) -> Any:
+        connector = type(host.connector)(state, host)
+        arguments.update(self.connector_arguments)
+        try:
+            connector.connect()
+            return connector.run_shell_command(self, **arguments)
+        except TROUBLE as error:
+            host.connector_data["trouble"] = f"a new connection did not come in: {error or LOST}"
+            return False, CommandOutput([])
+        finally:
+            if connector.client is not None:  # type: ignore[attr-defined]
+                connector.client.close()  # type: ignore[attr-defined]
+
+
 @operation()
 def perform_step(step: Step) -> Generator[FileUploadCommand | StringCommand | FileDownloadCommand, None, None]:
     """One step of ours as a pyinfra operation."""
@@ -88,6 +106,8 @@ def perform_step(step: Step) -> Generator[FileUploadCommand | StringCommand | Fi
         yield _Upload(str(step.upload), place, _sudo=False)
         script = f"export ARTIFACT={place}; trap 'rm -f {place}' EXIT\n(\n{script}\n)"
     yield StringCommand(alone(script, step.timeout), _stdin=step.stdin or [], _timeout=step.timeout)
+    if step.confirm:
+        yield _Anew(step.confirm, _timeout=step.timeout)
     if step.download is not None:
         remote, local = step.download
         local.parent.mkdir(parents=True, exist_ok=True)

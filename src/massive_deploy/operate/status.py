@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from massive_deploy.operate.patroni import PatroniMember
 from massive_deploy.operate.status_database import Cluster, Database, clusters
+from massive_deploy.paths import state_dir
+from massive_deploy.targets.keys import Keys
 from massive_deploy.topology.layout import Host, Layout
 
 UNKNOWN = math.nan
@@ -82,7 +84,7 @@ def combine(layout: Layout, hosts: Iterable[HostStatus]) -> Status:
 
 
 def urls(layout: Layout) -> dict[str, str]:
-    """Where people look: the site at each edge host, and the monitor's pages."""
+    """Where people look: the site at each edge host, the monitor's pages, and how to get at these from outside."""
     scheme = "https" if layout.https else "http"
     shared = (layout.topology.edge_address or "").partition("/")[0]
     found = {"site": f"{scheme}://{shared}/"} if shared else {}
@@ -91,22 +93,24 @@ def urls(layout: Layout) -> dict[str, str]:
         for port in layout.ports["monitoring"]:
             page = "/user/" if port.name == "prometheus" else "/"
             found[f"{port.name} on {host.name}"] = f"http://{host.address}:{port.number}{page}"
-        if command := tunnel(layout, host):
-            found["the same through SSH"] = command
+        if layout.topology.target == "ssh" or getattr(layout.settings.get("firewall"), "enabled", False):
+            found["these by ssh, at localhost"] = forward(layout, host)
     return found
 
 
-def tunnel(layout: Layout, monitor: Host) -> str:
-    """What to type where the monitor's port is not reached, so that its pages are at the same port of this machine.
-
-    Empty for machines that this one made: it reaches them.
-    """
-    ssh = layout.topology.hosts.get(monitor.name) if layout.topology.target == "ssh" else None
-    if ssh is None:
-        return ""
-    port = layout.port("monitoring", "prometheus")
-    words = ["ssh", "-N", "-L", f"{port}:{monitor.address}:{port}", *(["-p", str(ssh.port)] if ssh.port != 22 else [])]
-    return shlex.join([*words, *(["-i", ssh.key] if ssh.key else []), f"{ssh.user}@{ssh.address}"])
+def forward(layout: Layout, host: Host) -> str:
+    """What to type so that the monitor's ports, which only the stack may call, are at localhost."""
+    words = ["ssh", "-N"]
+    for port in layout.ports["monitoring"]:
+        words += ["-L", f"{port.number}:{host.address}:{port.number}"]
+    given = layout.topology.hosts.get(host.name)
+    if given is None:
+        keys = Keys(state_dir() / layout.name)
+        words += ["-i", str(keys.private), "-o", f"UserKnownHostsFile={keys.known_hosts}", f"root@{host.address}"]
+    else:
+        words += [*(["-p", str(given.port)] if given.port != 22 else []), *(["-i", given.key] if given.key else [])]
+        words.append(f"{given.user}@{given.address}")
+    return shlex.join(words)
 
 
 def collect(layout: Layout, answers: Mapping[str, str], silent: Mapping[str, str]) -> Status:

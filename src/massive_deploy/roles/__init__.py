@@ -26,11 +26,13 @@ class Role(Protocol):
     """What a folder under roles/ exports.
 
     NEEDS: roles that must be done on all hosts before this one starts. PLACED_ON: the parts whose hosts run it
-    ("every" means all). SERVES: its ports. CALLS: services it connects to, as `role.port-name`. `wanted` leaves the
-    role out of stacks that do not use it. `desired` is pure. A folder may also export `sums(layout)`, the capacity
-    arithmetic it takes part in, `conflicts(layout)`, what it refuses about the topology around it, `handover(layout,
-    cluster)`, a Handover of what it does when that cluster changes its leader, and hold checks.py with the testinfra
-    checks of the running role, and panels.py with `rows(layout)`, what it shows of itself on the dashboards.
+    ("every" means all). SERVES: its ports; what is not here nobody but its own host reaches. CALLS: services it
+    connects to, as `role.port-name`. `wanted` leaves the role out of stacks that do not use it. `desired` is pure. A
+    folder may also export `serves(topology, settings)`, which of SERVES these settings make it serve, `sums(layout)`,
+    the capacity arithmetic it takes part in, `conflicts(layout)`, what it refuses about the topology around it,
+    `handover(layout, cluster)`, a Handover of what it does when that cluster changes its leader, and hold checks.py
+    with the testinfra checks of the running role, and panels.py with `rows(layout)`, what it shows of itself on the
+    dashboards.
     """
 
     __doc__: str

@@ -17,6 +17,7 @@ def edges(layout: Layout) -> tuple[Edge, ...]:
     """
     found: set[Edge] = set()
     wrong: list[Problem] = []
+    running = {role: layout.running(role) for role in {*layout.calls, *layout.ports}}
     for caller, calls in layout.calls.items():
         for call in calls:
             targets = list(_targets(layout, call))
@@ -27,9 +28,9 @@ def edges(layout: Layout) -> tuple[Edge, ...]:
                 wrong.append(Problem(f"roles/{caller}", 0, 0, "CALLS", what, f"{role} serves {serves}"))
             for role, served in targets:
                 found |= {
-                    Edge(source.name, caller, target.name, role, served.name, served.number)
-                    for source in layout.running(caller)
-                    for target in layout.running(role)
+                    Edge(source.name, caller, target.name, role, served.name, served.number, served.protocol)
+                    for source in running[caller]
+                    for target in running[role]
                 }
     if wrong:
         raise InvalidInput(wrong)

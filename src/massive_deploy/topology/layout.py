@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .model import Topology
 
@@ -25,16 +25,22 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """Something a role serves: its name within the role, its TCP port, and where Prometheus scrapes it, if it does."""
+    """Something a role serves: its name within the role, its port, and where Prometheus scrapes it, if it does.
+
+    With `protocol` ip, `number` is that of an IP protocol of its own (112 is VRRP). A `public` one anybody may call,
+    from outside as well.
+    """
 
     name: str
     number: int
     metrics: str = ""
+    protocol: Literal["tcp", "udp", "ip"] = "tcp"
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One permitted connection: from a host's role to a host's role, on a TCP port."""
+    """One permitted connection: from a host's role to a host's role, on a port (`protocol` as in Port)."""
 
     source: str
     source_role: str
@@ -42,6 +48,7 @@ class Edge:
     target_role: str
     service: str
     port: int
+    protocol: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def place(
         hosts=hosts,
         roles={name: names for name, names in running.items() if names},
         settings=settings,
-        ports={name: tuple(role.SERVES) for name, role in wanted.items() if running[name]},
+        ports={name: _served(role, topology, settings.get(name)) for name, role in wanted.items() if running[name]},
         calls={name: tuple(role.CALLS) for name, role in wanted.items() if running[name]},
         leaving=tuple(_host(name, host) for name, host in left.items()),
     )
@@ -189,6 +189,12 @@ def _host(name: str, host: Placed) -> Host:
         cpus=host.cpus,
         memory_mb=host.memory_mb,
     )
+
+
+def _served(role: Placeable, topology: Topology, settings: Any) -> tuple[Port, ...]:
+    """Its ports; where they depend on the role's settings, its optional `serves` says which of them."""
+    serves: Callable[[Topology, Any], Sequence[Port]] | None = getattr(role, "serves", None)
+    return tuple(role.SERVES if serves is None else serves(topology, settings))
 
 
 def _running(role: Placeable, hosts: Sequence[Host]) -> tuple[str, ...]:

@@ -96,6 +96,24 @@ def test_what_is_ahead_is_done_everywhere_before_the_first_host_is_drained() -> 
     assert not {"ship", "migrate"} & set(later)
 
 
+def test_what_is_done_afterwards_waits_for_all_roles_on_all_hosts() -> None:
+    careful = replace(APP, tasks=(Task("early", "", "x", "e"), Task("close", "", "x", "c", afterwards=True)))
+    plain = Desired(tasks=(Task("late", "", "x", "l"),))
+    wanted = {name: {"app": careful, "zebra": plain} for name in "ab"}
+    made = plan.make(wanted, {name: Observed() for name in "ab"})
+    found = compile_stages(made, [["app"], ["zebra"]])
+    assert [stage.title for stage in found] == ["app", "zebra", "after all others: app"]
+    assert {host: [step.name for step in listed] for host, listed in found[-1].steps.items()} == {
+        "a": ["close"],
+        "b": ["close"],
+    }
+    assert "close" not in [step.name for step in found[0].steps["a"]]
+
+
+def test_there_is_no_last_stage_without_such_tasks() -> None:
+    assert [stage.title for stage in stages({"a": Observed()})] == ["app"]
+
+
 class Fleet:
     """Performs nothing; the named steps fail."""
 

@@ -100,3 +100,12 @@ def test_a_state_that_does_not_come_about_is_told_with_why() -> None:
     done = subprocess.run(["sh", "-c", step.script], input="", capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["the disk is full", "not so after 1 s: late"]
+
+
+def test_what_may_shut_us_out_carries_its_confirmation() -> None:
+    task = Task("close", "echo no", "yes", "close", confirm="confirm it")
+    found = {step.name: step.confirm for step in steps(replace(ROLE, tasks=(task, Task("other", "", "x", "run"))))}
+    assert found["close"] == "confirm it"
+    assert found["other"] == found["wait: answers"] == ""
+    (only,) = (step for step in steps(Desired(tasks=(task,))) if step.name == "close")
+    assert "confirm it" not in only.script

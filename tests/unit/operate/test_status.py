@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from massive_deploy.operate.patroni import members
-from massive_deploy.operate.status import Status, collect, combine
+from massive_deploy.operate.status import Status, collect, combine, urls
 from massive_deploy.operate.status_database import Database, lag
 from massive_deploy.operate.status_parse import parse
 from massive_deploy.operate.status_report import duration, size, tables, to_json
@@ -197,6 +197,23 @@ def test_good_means_everything() -> None:
     assert not replace(well, releases={"1": ("app1",), "2": ("app2",)}).good
     assert not combine(LAYOUT, []).good
     assert combine(LAYOUT, []).hosts[0].error == "not asked"
+
+
+def test_the_monitors_pages_are_reached_by_ssh_where_a_packet_filter_is() -> None:
+    from types import SimpleNamespace
+
+    from massive_deploy.topology.model import SshHost
+
+    assert "these by ssh, at localhost" not in urls(LAYOUT)
+    closed = replace(LAYOUT, settings={"firewall": SimpleNamespace(enabled=True)})
+    made = urls(closed)["these by ssh, at localhost"].split()
+    assert made[:4] == ["ssh", "-N", "-L", "9090:10.0.0.1:9090"]
+    assert made[-1] == "root@10.0.0.1"
+    given = LAYOUT.topology.model_copy(
+        update={"hosts": {"app1": SshHost(address="10.0.0.1", port=2200, user="deploy")}}
+    )
+    line = urls(replace(closed, topology=given))["these by ssh, at localhost"]
+    assert line == "ssh -N -L 9090:10.0.0.1:9090 -p 2200 deploy@10.0.0.1"
 
 
 def test_units_of_measure() -> None:

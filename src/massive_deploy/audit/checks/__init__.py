@@ -1,0 +1,1 @@
+"""The checks: every module here is one (audit/check.py says what it exports)."""

@@ -21,14 +21,17 @@ pytestmark = pytest.mark.stack
 SCRIPT = "/usr/local/lib/massive-deploy/firewall"
 SCAN = Path(port_scan.__file__).read_text(encoding="utf-8")
 SSH = 22
-# Besides SSH, which is open to all, and the site on the edge: who reaches what, by the groups of the demo.
+# Besides SSH, which is open to all: who reaches what, by the groups of the demo. Its monitor's pages are for everybody.
 DEMO = {
     ("edge", "app"): {8000},
+    ("edge", "monitor"): {9090, 19532},
+    ("app", "monitor"): {9090, 19532},
+    ("cache", "monitor"): {9090, 19532},
     ("app", "edge"): {80, 6083},
     ("app", "db"): {5432, 8008, 8009},
     ("app", "cache"): {6379, 11211},
     ("db", "db"): {5432, 8008, 2379, 2380},
-    ("db", "monitor"): {2379, 2380},
+    ("db", "monitor"): {2379, 2380, 9090, 19532},
     ("db", "edge"): {80},
     ("cache", "edge"): {80},
     ("monitor", "edge"): {80, 9100, 9113, 9131},
@@ -97,10 +100,11 @@ def declared(of: Layout) -> set[int]:
     return {port.number for ports in of.ports.values() for port in ports if port.protocol == "tcp"} | {SSH}
 
 
-def test_from_outside_only_ssh_and_the_site_are_open(demo: Stack) -> None:
+def test_from_outside_only_ssh_the_site_and_the_pages_are_open(demo: Stack) -> None:
     words = " ".join(f"{host['address']} 1-65535" for host in demo.hosts().values())
     found = by_name(demo, port_scan.opened(port_scan.words(words)))
-    assert found == {name: {SSH, 80} if name.startswith("edge") else {SSH} for name in demo.hosts()}
+    public = {"edge": {80}, "monitor": {9090}}
+    assert found == {name: {SSH} | public.get(name.rpartition("-")[0], set()) for name in demo.hosts()}
 
 
 @pytest.mark.parametrize("source", ["edge-1", "app-1", "app-2", "db-1", "db-2", "cache-1", "monitor-1"])

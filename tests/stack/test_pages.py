@@ -29,7 +29,9 @@ target: docker
 app_servers: 2
 shards: 2
 replicas: 1
-roles: {{monitoring: {{scrape_seconds: 5}}}}
+roles:
+  monitoring: {{scrape_seconds: 5}}
+  firewall: {{allow: [{{port: 9090, groups: [monitor]}}]}}
 app:
   source: {source}
   settings: shop.settings

@@ -128,7 +128,7 @@ def test_a_unit_that_runs_without_its_sandbox_is_found(app: Subject) -> None:
 
 
 def test_a_unit_systemd_does_not_know_is_found(app: Subject) -> None:
-    seen = "\n".join(line for line in exposures(app).splitlines() if "nginx" not in line)
+    seen = "\n".join(line for line in exposures(app).splitlines() if " nginx.service" not in line)
     assert said("sandboxes", app, seen) == ["nginx.service: systemd does not know it"]
 
 

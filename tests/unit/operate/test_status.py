@@ -204,8 +204,9 @@ def test_the_monitors_pages_are_reached_by_ssh_where_a_packet_filter_is() -> Non
 
     from massive_deploy.topology.model import SshHost
 
-    assert "these by ssh, at localhost" not in urls(LAYOUT)
-    closed = replace(LAYOUT, settings={"firewall": SimpleNamespace(enabled=True)})
+    machines = replace(LAYOUT, topology=LAYOUT.topology.model_copy(update={"target": "docker"}))
+    assert "these by ssh, at localhost" not in urls(machines)
+    closed = replace(machines, settings={"firewall": SimpleNamespace(enabled=True)})
     made = urls(closed)["these by ssh, at localhost"].split()
     assert made[:4] == ["ssh", "-N", "-L", "9090:10.0.0.1:9090"]
     assert made[-1] == "root@10.0.0.1"

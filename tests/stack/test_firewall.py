@@ -17,7 +17,7 @@ from massive_deploy.inventory import open_inventory
 from massive_deploy.topology.layout import Layout
 from massive_deploy.topology.openings import openings
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.proof]
 SCRIPT = "/usr/local/lib/massive-deploy/firewall"
 SCAN = Path(port_scan.__file__).read_text(encoding="utf-8")
 SSH = 22

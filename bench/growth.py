@@ -41,7 +41,7 @@ docker: {memory: 2GiB%s}
 app: {source: "{source}", settings: shop.settings}
 roles: {memcached: {memory: %d}}
 """
-ROLES = ["base", "firewall", "journal_upload", "memcached", "node_exporter"]
+ROLES = ["base", "firewall", "hardening", "journal_upload", "memcached", "node_exporter"]
 ONLY = ("--hosts", "node-*")
 MEMORY_MIB = (64, 65)
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")

@@ -24,7 +24,7 @@ container=unknown paths= wanted=
 while IFS=' =' read -r key value; do
     case "$key" in
         ''|'#'*) continue ;;
-        vm.*)
+        vm.*|kernel.*|fs.*)
             [ $container != unknown ] || container=$(systemd-detect-virt --container --quiet && echo yes || echo no)
             [ $container = no ] || continue ;;
     esac

@@ -25,6 +25,8 @@ UNITS = {
     "redis": ("redis-server.service",),
     "varnish": ("varnish.service",),
 }
+# Where the other role runs, too, the first one's units do not.
+INSTEAD = {"journal_upload": "journal_remote"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,15 @@ def watched(layout: Layout) -> tuple[Watched, ...]:
     return tuple(
         Watched(role, unit, hosts)
         for role, patterns in UNITS.items()
-        if (hosts := tuple(host.name for host in layout.running(role)))
+        if (hosts := tuple(host.name for host in _running(layout, role)))
         and getattr(layout.settings.get(role), "enabled", True)
         for unit in _units(layout, patterns)
     )
+
+
+def _running(layout: Layout, role: str) -> list[Host]:
+    instead = layout.running(INSTEAD[role]) if role in INSTEAD else ()
+    return [host for host in layout.running(role) if host not in instead]
 
 
 def _units(layout: Layout, patterns: Iterable[str]) -> Iterator[str]:

@@ -85,7 +85,7 @@ def test_a_change_that_restarts_the_app_tier_loses_no_request(demo: Stack) -> No
     site = f"http://{demo.hosts()['edge-1']['address']}"
     started = main_pids(demo)
     order = {"product": product(demo), "quantity": 1}
-    demo.edit("replicas: 1", "roles: {app: {greenlets: 90}, haproxy: {max_connections: 3900}}\nreplicas: 1")
+    demo.edit("roles:", "roles:\n  app: {greenlets: 90}\n  haproxy: {max_connections: 3900}")
     with visitors([(f"{site}/", None), (f"{site}/cart/", None), (f"{site}/api/orders/", order)]) as failures:
         demo.up()
     assert failures == []

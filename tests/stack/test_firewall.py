@@ -39,6 +39,7 @@ DEMO = {
     ("monitor", "db"): {9100, 8008, 8009, 9187, 2379, 2380, 2381},
     ("monitor", "cache"): {9100, 9121},
 }
+ALLOWED = "allow: [{port: 9090, groups: [monitor]}]"
 SHARDED = """
 name: {name}
 stack: sharded
@@ -173,7 +174,7 @@ def reachable(made: Stack, host: str) -> bool:
 def test_rules_that_would_cut_ssh_are_taken_back(demo: Stack) -> None:
     before = {name: demo.on(name, "nft -ns list table inet massive_deploy") for name in demo.hosts()}
     text = (demo.folder / "topology.yaml").read_text(encoding="utf-8")
-    demo.write(f"{text}\nroles: {{firewall: {{ssh_from: [192.0.2.0/24]}}}}\n")
+    demo.edit(ALLOWED, f"ssh_from: [192.0.2.0/24]\n    {ALLOWED}")
     run = demo.command("up", str(demo.folder), code=5)
     loaded = time.monotonic()
     assert "SSH comes in at port 22 from 192.0.2.0/24" in run.stderr
@@ -196,7 +197,7 @@ def test_rules_are_taken_back_when_the_controller_dies_before_it_confirms_them(d
         "nft add table inet hang; nft 'add chain inet hang in { type filter hook input priority -10; }'; "
         f"nft add rule inet hang in {second}",
     )
-    demo.write(f"{text}\nroles: {{firewall: {{allow: [{{port: 4711}}]}}}}\n")
+    demo.edit(ALLOWED, ALLOWED.replace("[{", "[{port: 4711}, {"))
     line = [sys.executable, "-m", "massive_deploy", "up", str(demo.folder)]
     run = subprocess.Popen(line, env=dict(demo.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -228,10 +229,10 @@ def test_a_query_that_waits_survives_the_first_load_of_the_rules(demo: Stack) ->
 
 def test_more_is_open_where_the_topology_allows_it(demo: Stack) -> None:
     text = (demo.folder / "topology.yaml").read_text(encoding="utf-8")
-    demo.write(f"{text}\nroles: {{firewall: {{allow: [{{port: 9090, groups: [monitor]}}]}}}}\n")
+    demo.edit(ALLOWED, ALLOWED.replace("9090", "9093"))
     demo.up()
     address = demo.hosts()["monitor-1"]["address"]
-    assert list(port_scan.opened([(address, 9090), (address, 9093)])) == [(address, 9090)]
+    assert list(port_scan.opened([(address, 9090), (address, 9093)])) == [(address, 9093)]
     demo.write(text)
     demo.up()
     assert list(port_scan.opened([(address, 9090), (address, 9093)])) == []

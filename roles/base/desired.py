@@ -24,7 +24,7 @@ container=unknown paths= wanted=
 while IFS=' =' read -r key value; do
     case "$key" in
         ''|'#'*) continue ;;
-        vm.*|kernel.*|fs.*)
+        vm.*|kernel.*|fs.*|dev.*)
             [ $container != unknown ] || container=$(systemd-detect-virt --container --quiet && echo yes || echo no)
             [ $container = no ] || continue ;;
     esac

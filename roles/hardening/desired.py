@@ -11,11 +11,17 @@ LIVE = "/etc/ssh/sshd_config.d/10-massive-deploy.conf"
 STATE = "/var/lib/massive-deploy/sshd"
 SCRIPT = "/usr/local/lib/massive-deploy/sshd"
 UPGRADES = "/etc/apt/apt.conf.d/51massive-deploy-upgrades"
+MODULES = "/etc/modprobe.d/massive-deploy.conf"
+BANNERS = ("/etc/issue", "/etc/issue.net")
+LOGIN = "/etc/login.defs"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 
 # A configuration that waits for its confirmation is not there yet.
 AS_WANTED = 'if [ "$(sha256sum <"$live")" = "$sum" ] && [ ! -e "$state/tried" ]; then echo hardened; fi'
 AS_IT_WAS = 'if [ ! -e "$live" ]; then echo "as it was"; fi'
+# For accounts that are made later; of keys they say nothing.
+ACCOUNTS = {"PASS_MAX_DAYS": "365", "PASS_MIN_DAYS": "1", "UMASK": "027", "SHA_CRYPT_MIN_ROUNDS": "65536"}
+_CRON = "/etc/crontab /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly"
 
 
 def desired(view: HostView) -> Desired:
@@ -23,13 +29,31 @@ def desired(view: HostView) -> Desired:
     sshd = _sshd(view) if view.settings.sshd else _untouched()
     upgrades = _upgrades(view) if view.settings.upgrades else Desired(absent=(UPGRADES,))
     return Desired(
-        packages=upgrades.packages,
+        packages=(*upgrades.packages, "debsums", "needrestart"),
         directories=sshd.directories,
-        files=(*sshd.files, *upgrades.files),
+        files=(
+            *sshd.files,
+            *upgrades.files,
+            File(MODULES, view.render("modules.j2")),
+            *(File(banner, view.render("issue.j2")) for banner in BANNERS),
+        ),
         absent=(*sshd.absent, *upgrades.absent),
-        tasks=sshd.tasks,
+        tasks=(*sshd.tasks, _accounts(), _private()),
         units=upgrades.units,
     )
+
+
+def _accounts() -> Task:
+    lines = "".join(f"{name} {value}\n" for name, value in ACCOUNTS.items())
+    names = "|".join(ACCOUNTS)
+    observe = f"awk '$1 ~ /^({names})$/ {{ print $1, $2 }}' {LOGIN}"
+    run = f"{{ grep -vE '^ *#? *({names})[[:space:]]' {LOGIN}; cat; }} >{LOGIN}.new && cat {LOGIN}.new >{LOGIN} && rm {LOGIN}.new"
+    return Task("new accounts", observe, lines.strip(), run, stdin=lines)
+
+
+def _private() -> Task:
+    observe = f"find {_CRON} -maxdepth 0 -perm /077 2>/dev/null"
+    return Task("what cron runs is private", observe, "", f"{observe} | xargs -r chmod og-rwx")
 
 
 def _sshd(view: HostView) -> Desired:

@@ -26,7 +26,7 @@ app:
 """
 SCRIPT = "/usr/local/lib/massive-deploy/sshd"
 LIVE = "/etc/ssh/sshd_config.d/10-massive-deploy.conf"
-AUDITOR = "monitor-1"
+AUDITOR = "db-1"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def installed(made: Stack, package: str) -> None:
 
 def test_ssh_audit_finds_nothing(made: Stack) -> None:
     installed(made, "ssh-audit")
-    address = made.hosts()["db-1"]["address"]
+    address = made.hosts()["app-1"]["address"]
     told = json.loads(made.on(AUDITOR, f"ssh-audit --json --skip-rate-test {address} || true"))
     notes = [
         (kind, one["algorithm"], level, text)

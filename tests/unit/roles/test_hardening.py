@@ -154,13 +154,13 @@ def test_passwords_stay_where_people_need_them(tmp_path: Path) -> None:
 def test_sshd_can_be_left_alone(tmp_path: Path) -> None:
     made = wanted(tmp_path, "roles: {hardening: {sshd: false}}")
     assert {WANTED, SCRIPT} <= set(made.absent)
-    (task,) = made.tasks
+    task = made.tasks[0]
     assert (task.name, LIVE in task.observe) == ("sshd as it was", True)
 
 
 def test_upgrades_can_be_left_to_others(tmp_path: Path) -> None:
     made = wanted(tmp_path, "roles: {hardening: {upgrades: false}}")
-    assert made.packages == ()
+    assert "unattended-upgrades" not in made.packages
     assert UPGRADES in made.absent
     assert not made.units
 
@@ -170,3 +170,20 @@ def test_packages_are_kept_back_by_name(tmp_path: Path) -> None:
     assert 'Unattended-Upgrade::Package-Blacklist:: "^linux-";' in text
     with pytest.raises(InvalidInput):
         wanted(tmp_path, 'roles: {hardening: {keep_back: [\'a"; DPkg::Pre-Invoke {"touch /x"\']}}')
+
+
+def test_new_accounts_are_noted_once(tmp_path: Path) -> None:
+    (task,) = (task for task in wanted(tmp_path).tasks if task.name == "new accounts")
+    place = tmp_path / "login.defs"
+    place.write_text("MAIL_DIR /var/mail\nUMASK\t\t022\n#UMASK 077\nPASS_MAX_DAYS\t99999\n", encoding="utf-8")
+
+    def did(script: str, told: str = "") -> str:
+        line = ["sh", "-c", script.replace("/etc/login.defs", str(place))]
+        return subprocess.run(line, input=told, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert did(task.observe) != task.want
+    for _ in range(2):
+        did(task.run, task.stdin)
+        assert did(task.observe) == task.want
+    text = place.read_text(encoding="utf-8")
+    assert (text.count("UMASK"), "MAIL_DIR /var/mail" in text) == (1, True)

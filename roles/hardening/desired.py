@@ -47,7 +47,8 @@ def _accounts() -> Task:
     lines = "".join(f"{name} {value}\n" for name, value in ACCOUNTS.items())
     names = "|".join(ACCOUNTS)
     observe = f"awk '$1 ~ /^({names})$/ {{ print $1, $2 }}' {LOGIN}"
-    run = f"{{ grep -vE '^ *#? *({names})[[:space:]]' {LOGIN}; cat; }} >{LOGIN}.new && cat {LOGIN}.new >{LOGIN} && rm {LOGIN}.new"
+    new = f"{LOGIN}.new"
+    run = f"{{ grep -vE '^ *#? *({names})[[:space:]]' {LOGIN}; cat; }} >{new} && cat {new} >{LOGIN} && rm {new}"
     return Task("new accounts", observe, lines.strip(), run, stdin=lines)
 
 

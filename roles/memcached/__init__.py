@@ -6,12 +6,12 @@ from massive_deploy.topology.layout import Port
 from massive_deploy.topology.model import Topology
 
 from .desired import desired
-from .settings import Settings
+from .settings import DATA, METRICS, Settings
 from .sizes import memory
 
 NEEDS = ("base",)
 PLACED_ON = ("memcached",)
-SERVES = (Port("data", 11211),)
+SERVES = (Port("data", DATA), Port("metrics", METRICS, metrics="/metrics"))
 CALLS: tuple[str, ...] = ()
 
 __all__ = ["CALLS", "NEEDS", "PLACED_ON", "SERVES", "Settings", "desired", "memory", "wanted"]

@@ -27,3 +27,11 @@ def check_memcached_keeps_what_it_is_given(host: Any, view: HostView) -> None:
     answer = host.run("bash -c %s", f"exec 3<>/dev/tcp/{view.host.address}/11211; {talk}")
     assert "STORED" in answer.stdout
     assert "VALUE massive-deploy-check 0 2" in answer.stdout
+
+
+def check_memcached_metrics_are_served(host: Any, view: HostView) -> None:
+    """The exporter reaches memcached."""
+    port = view.layout.port(view.role, "metrics")
+    said = host.check_output("curl -fsS http://%s:%s/metrics", view.host.address, port)
+    assert "memcached_up 1" in said
+    assert "memcached_limit_bytes" in said

@@ -7,22 +7,32 @@ import shlex
 from massive_deploy.desired import Desired, File, Gate, Unit
 from massive_deploy.view import HostView
 
+from .settings import DATA, METRICS
 from .sizes import items
 
 CONFIG = "/etc/memcached.conf"
 DROP_IN = "/etc/systemd/system/memcached.service.d/massive-deploy.conf"
+
+PROGRAM = "/usr/local/lib/massive-deploy/memcached_exporter.py"
+EXPORTER = "memcached-exporter"
+SERVICE = f"/etc/systemd/system/{EXPORTER}.service"
 
 
 def desired(view: HostView) -> Desired:
     """One node, on the host's own address only."""
     memory = items(view.host, view.settings)
     return Desired(
-        packages=("memcached",),
+        packages=("memcached", "python3"),
         files=(
             File(CONFIG, view.render("memcached.conf.j2", memory=memory, threads=max(1, min(4, view.host.cpus)))),
             File(DROP_IN, view.render("memcached.service.j2")),
+            File(PROGRAM, view.render("memcached_exporter.py")),
+            File(SERVICE, view.render(f"{EXPORTER}.service.j2", program=PROGRAM, data=DATA, metrics=METRICS)),
         ),
-        units=(Unit("memcached", restart_on=(CONFIG, DROP_IN)),),
+        units=(
+            Unit("memcached", restart_on=(CONFIG, DROP_IN)),
+            Unit(EXPORTER, restart_on=(PROGRAM, SERVICE)),
+        ),
         gates=(Gate("memcached answers", _version(view.host.address)),),
     )
 

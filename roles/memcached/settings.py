@@ -7,6 +7,9 @@ from pydantic import Field
 from massive_deploy.topology.model import Strict
 from massive_deploy.topology.units import Megabytes
 
+DATA = 11211
+METRICS = 9150
+
 
 class Settings(Strict):
     """The flat cache."""

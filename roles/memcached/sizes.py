@@ -6,6 +6,8 @@ from massive_deploy.topology.layout import Host, Layout
 
 from .settings import Settings
 
+EXPORTER_MB = 16
+
 
 def items(host: Host, settings: Settings) -> int:
     """MiB for items."""
@@ -14,5 +16,5 @@ def items(host: Host, settings: Settings) -> int:
 
 def memory(layout: Layout, host: Host) -> int:
     """MiB the role takes at most."""
-    # Connections and the hash table come on top.
-    return items(host, layout.settings["memcached"]) + 16
+    # Connections and the hash table come on top, and the exporter.
+    return items(host, layout.settings["memcached"]) + 16 + EXPORTER_MB

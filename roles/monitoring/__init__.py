@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager: scrapes every metrics port of the stack, holds the alerts, shows pages of all tiers."""
+"""Prometheus and Alertmanager: every metrics port is read, the site is asked, people are told, and see pages of all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from massive_deploy.topology.layout import Port
 from massive_deploy.topology.model import Topology
 
 from .desired import desired
-from .settings import Settings
+from .settings import ALERTS, BLACKBOX, PROMETHEUS, Settings
 from .targets import watched
 
-NEEDS = ["base"]
+# Last of all: what is watched before it was started once would raise alerts.
+NEEDS = ["base", "nginx"]
 PLACED_ON = ["monitor"]
-SERVES = [Port("prometheus", 9090, metrics="/metrics"), Port("alerts", 9093, metrics="/metrics")]
-CALLS = ["*"]
+SERVES = [
+    Port("prometheus", PROMETHEUS, metrics="/metrics"),
+    Port("alerts", ALERTS, metrics="/metrics"),
+    Port("blackbox", BLACKBOX, metrics="/metrics"),
+]
+CALLS = ["*", "nginx.http"]
 
 
 def wanted(topology: Topology) -> bool:  # noqa: ARG001 - every stack is watched

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from massive_deploy.alerts.collect import rules as wanted
+from massive_deploy.alerts.metrics import names
 from massive_deploy.dashboards.collect import dashboards
 from massive_deploy.dashboards.model import RANGE
 from massive_deploy.dashboards.web import files as pages
 from massive_deploy.verify.steady import eventually
 from massive_deploy.view import HostView
 
+from .outside import probes
+
 QUIET = {"DeadMansSwitch"}
-METRIC = re.compile(
-    r"\b(?:massive|node|patroni|haproxy|varnish|nginx|redis|pgbouncer|pg|etcd|prometheus|alertmanager)_[a-zA-Z0-9_]+|\bup\b"
-)
 WAIT = 90
 AT_ONCE = 50
 
@@ -36,9 +36,9 @@ def rules(host: Any, view: HostView) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def check_both_run_and_start_at_boot(host: Any, view: HostView) -> None:  # noqa: ARG001
-    """Prometheus and Alertmanager run, and start at boot."""
-    for name in ("prometheus", "prometheus-alertmanager"):
+def check_all_run_and_start_at_boot(host: Any, view: HostView) -> None:  # noqa: ARG001
+    """Prometheus, Alertmanager and blackbox_exporter run, and start at boot."""
+    for name in ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"):
         service = host.service(name)
         assert service.is_running, name
         assert service.is_enabled, name
@@ -46,7 +46,7 @@ def check_both_run_and_start_at_boot(host: Any, view: HostView) -> None:  # noqa
 
 def check_every_target_is_up(host: Any, view: HostView) -> None:
     """Every metrics port of the stack is read without error."""
-    wanted = {
+    expected = {probe.url for probe in probes(view.layout)} | {
         f"{serving.address}:{port.number}"
         for role, ports in view.layout.ports.items()
         for port in ports
@@ -61,26 +61,26 @@ def check_every_target_is_up(host: Any, view: HostView) -> None:
         }
         return {target["labels"]["instance"] for target in targets}, down
 
-    there, down = eventually(look, lambda seen: seen == (wanted, {}), WAIT)
-    assert there == wanted
+    there, down = eventually(look, lambda seen: seen == (expected, {}), WAIT)
+    assert there == expected
     assert not down
 
 
 def check_rules_are_loaded_and_healthy(host: Any, view: HostView) -> None:
     """The rules are loaded, and each can be evaluated."""
-    names = {rule["name"] for rule in rules(host, view)}
-    assert {"HostUnreachable", "MetricsUnreachable", "DeadMansSwitch"} <= names
+    loaded = {rule["name"] for rule in rules(host, view)}
+    assert {one.name for role in wanted(view.layout).values() for one in role} == loaded
     assert [(rule["name"], rule["lastError"]) for rule in rules(host, view) if rule.get("lastError")] == []
 
 
 def check_every_rule_reads_metrics_that_exist(host: Any, view: HostView) -> None:
     """No rule waits for a metric that nothing exports: such an alert never fires."""
-    read = {name for rule in rules(host, view) for name in METRIC.findall(re.sub(r'"[^"]*"', "", rule["query"]))}
+    read = {name for rule in rules(host, view) for name in names(rule["query"])}
 
     def missing() -> set[str]:
         return read - set(ask(host, view, "/api/v1/label/__name__/values")["data"])
 
-    assert not eventually(missing, lambda names: not names, WAIT)
+    assert not eventually(missing, lambda found: not found, WAIT)
 
 
 def check_only_the_dead_mans_switch_fires(host: Any, view: HostView) -> None:
@@ -97,10 +97,10 @@ def check_only_the_dead_mans_switch_fires(host: Any, view: HostView) -> None:
 def check_alerts_reach_alertmanager(host: Any, view: HostView) -> None:
     """The dead man's switch arrives at Alertmanager."""
 
-    def names() -> set[str]:
+    def told() -> set[str]:
         return {alert["labels"]["alertname"] for alert in ask(host, view, "/api/v2/alerts", "alerts")}
 
-    assert eventually(names, lambda seen: seen >= QUIET, WAIT) >= QUIET
+    assert eventually(told, lambda seen: seen >= QUIET, WAIT) >= QUIET
 
 
 def check_every_page_is_served(host: Any, view: HostView) -> None:
@@ -146,3 +146,13 @@ def batched(words: Iterable[str], size: int) -> Iterator[list[str]]:
     left = iter(words)
     while some := list(islice(left, size)):
         yield some
+
+
+def check_the_site_answers_from_outside(host: Any, view: HostView) -> None:
+    """Every address of the site answers below 500 when it is asked as visitors ask."""
+
+    def failing() -> set[str]:
+        found = ask(host, view, "/api/v1/query?query=probe_success%20==%200")["data"]["result"]
+        return {one["metric"]["instance"] for one in found}
+
+    assert not eventually(failing, lambda found: not found, WAIT)

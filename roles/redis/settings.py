@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from massive_deploy.topology.model import Strict
 from massive_deploy.topology.units import Megabytes
+
+Queue = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=128)]
 
 
 class Settings(Strict):
@@ -19,3 +21,5 @@ class Settings(Strict):
     """Most clients at the same time."""
     fsync: Literal["always", "everysec", "no"] = "everysec"
     """When the append-only file reaches the disk: at every write, once a second, or when the kernel likes."""
+    queues: list[Queue] = Field(default_factory=lambda: ["celery"], min_length=1, max_length=64)
+    """Celery's queues, whose lengths are watched."""

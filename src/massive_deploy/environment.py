@@ -23,6 +23,8 @@ POOLER_SOCKET = "/run/postgresql"
 POOLER_PORT = 6432
 POOLER_ROLE = "massive_pooler"
 REDIS = "127.0.0.1:6379"
+BROKER_DB = 1
+"""Redis' database for Celery's tasks."""
 SCRIPTS = "/usr/local/lib/massive-deploy"
 MOVER_PASSFILE = f"{FOLDER}/mover.pgpass"
 """On database hosts: the password by which clusters fetch shards and common data from each other."""
@@ -75,7 +77,7 @@ def variables(view: HostView) -> dict[str, str]:
         "CACHE_URL": _cache_url(view),
         "CACHE_PURGE_URLS": _purge_urls(view),
         "REDIS_URL": f"{redis}/0",
-        "CELERY_BROKER_URL": f"{redis}/1",
+        "CELERY_BROKER_URL": f"{redis}/{BROKER_DB}",
         "CELERY_APP": app.worker or "",
         "REPLICA_READS": ",".join(topology.reads.apps),
     }

@@ -24,7 +24,7 @@ _ALPHABET = string.ascii_letters + string.digits
 # Values become parts of URLs, connection strings and configuration files: what needs quoting in none of them.
 _VALUE = re.compile(r"[A-Za-z0-9_.~-]+")
 # Values other people issued: kept as they are, and never made up.
-GIVEN = ("app/env/", CERTIFICATES)
+GIVEN = ("app/env/", "alerts/", CERTIFICATES)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 

@@ -113,6 +113,10 @@ def test_one_more_app_server_touches_only_what_must_know(demo: Stack) -> None:
         "/etc/prometheus/",
         "/etc/pgbouncer/",
         "/etc/massive-deploy/",
+        # Whose journals come, and how much room each may take.
+        "/etc/nginx/conf.d/journal-remote.conf",
+        "/etc/systemd/system/systemd-journal-remote.service.d/",
+        "/etc/systemd/journal-remote.conf.d/",
     )
     assert {line for line in changed if not line.split()[1].startswith(may_know)} == set()
     assert any("/etc/varnish/" in line for line in changed)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rule_cases import RULES, cases, expanded, monitor_files
+from rule_cases import RULES, alerts, cases, expanded, expectations, monitor_files
 from warm import warm_image
 
 pytestmark = pytest.mark.stack
@@ -42,3 +42,10 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_alerts_fire_when_they_should_and_only_then(container: str, case: Path) -> None:
     done = docker("exec", "--workdir", FOLDER, container, "promtool", "test", "rules", case.name, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_fires_in_one_case_and_stays_quiet_in_another(tmp_path: Path) -> None:
+    known = {rule["alert"] for rule in alerts(monitor_files(tmp_path, "edge_servers: 2\nreplicas: 2")[RULES])}
+    judged = expectations()
+    assert {name for name, fires in judged if fires} == known
+    assert {name for name, fires in judged if not fires} >= known - {"DeadMansSwitch"}

@@ -11,7 +11,7 @@ from massive_deploy.operate.patroni import PatroniMember
 from massive_deploy.operate.status_database import Cluster, Database, clusters
 from massive_deploy.paths import state_dir
 from massive_deploy.targets.keys import Keys
-from massive_deploy.topology.layout import Host, Layout
+from massive_deploy.topology.layout import Host, Layout, Port
 
 UNKNOWN = math.nan
 
@@ -90,7 +90,7 @@ def urls(layout: Layout) -> dict[str, str]:
     found = {"site": f"{scheme}://{shared}/"} if shared else {}
     found |= {f"site on {host.name}": f"{scheme}://{host.address}/" for host in layout.running("nginx")}
     for host in layout.running("monitoring"):
-        for port in layout.ports["monitoring"]:
+        for port in _pages(layout):
             page = "/user/" if port.name == "prometheus" else "/"
             found[f"{port.name} on {host.name}"] = f"http://{host.address}:{port.number}{page}"
         if layout.topology.target == "ssh" or getattr(layout.settings.get("firewall"), "enabled", False):
@@ -98,10 +98,15 @@ def urls(layout: Layout) -> dict[str, str]:
     return found
 
 
+def _pages(layout: Layout) -> list[Port]:
+    """Ports of the monitor that people open in a browser."""
+    return [port for port in layout.ports["monitoring"] if port.name in {"prometheus", "alerts"}]
+
+
 def forward(layout: Layout, host: Host) -> str:
     """What to type so that the monitor's ports, which only the stack may call, are at localhost."""
     words = ["ssh", "-N"]
-    for port in layout.ports["monitoring"]:
+    for port in _pages(layout):
         words += ["-L", f"{port.number}:{host.address}:{port.number}"]
     given = layout.topology.hosts.get(host.name)
     if given is None:

@@ -147,7 +147,7 @@ def test_services_are_roles_that_can_be_seen_to_live(massive: Layout) -> None:
         role, unit, hosts = "memcached", "memcached.service", ("cache-1",)
 
     found = {(one.host, one.role): one for one in services(massive, [Watched()])}
-    assert found["cache-1", "memcached"] == Service("cache-1", "memcached", ("memcached.service",), False)
+    assert found["cache-1", "memcached"] == Service("cache-1", "memcached", ("memcached.service",), True)
     assert found["cache-1", "redis"].scraped
     assert ("cache-1", "base") not in found
     assert ("app-1", "app") not in found

@@ -21,7 +21,7 @@ def test_memory_may_be_set_and_is_summed() -> None:
     options = {"settings": {"memcached": {"memory": "256MiB"}}}
     assert "\n-m 256\n" in file(desired("memcached", "cache-1", **options), "/etc/memcached.conf").content
     seen = view("memcached", "cache-1", **options)
-    assert load("memcached").memory(seen.layout, seen.host) == 272  # type: ignore[attr-defined]
+    assert load("memcached").memory(seen.layout, seen.host) == 256 + 16 + 16  # type: ignore[attr-defined]
 
 
 def test_a_change_restarts_it() -> None:

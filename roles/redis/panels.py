@@ -5,10 +5,19 @@ from __future__ import annotations
 from massive_deploy.dashboards.model import Limits, Panel, Query, Row
 from massive_deploy.topology.layout import Layout
 
+QUEUES = Panel(
+    "Tasks that wait",
+    (Query("sum by (key) (redis_script_values)", "{key}"),),
+    "count",
+    "In each of Celery's queues. One that only grows has too few workers, or none.",
+)
 
-def rows(layout: Layout) -> tuple[Row, ...]:  # noqa: ARG001 - the same for every stack
-    """Memory, work and what was refused."""
+
+def rows(layout: Layout) -> tuple[Row, ...]:
+    """Memory, work and what was refused; queues where there are workers."""
+    queues = (Row("app", "Celery", (QUEUES,)),) if layout.topology.app.worker else ()
     return (
+        *queues,
         Row(
             "cache",
             "Redis",

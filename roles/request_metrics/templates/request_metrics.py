@@ -30,7 +30,7 @@ PIECE = 1 << 20
 EVERY = 1.0
 LINGER = 5.0
 """Seconds that a log which was moved away is still read: nginx writes to it until it has heard of that."""
-CODES = ("200", "404", "500", "502", "503", "504")
+CODES = ("200", "302", "404", "500", "502", "503", "504")
 CACHES = (
     ("HIT", "edge"),
     ("HIT", "cache"),

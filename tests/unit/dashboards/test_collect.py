@@ -43,6 +43,7 @@ FUNCTIONS = {
     "topk",
     "and",
     "label_replace",
+    "histogram_quantile",
 }
 
 

@@ -32,6 +32,6 @@ def check_memcached_keeps_what_it_is_given(host: Any, view: HostView) -> None:
 def check_memcached_metrics_are_served(host: Any, view: HostView) -> None:
     """The exporter reaches memcached."""
     port = view.layout.port(view.role, "metrics")
-    said = host.check_output("curl -fsS http://%s:%s/metrics", view.host.address, port)
+    said = host.check_output("curl -fsS %s", f"http://{view.host.address}:{port}/metrics")
     assert "memcached_up 1" in said
     assert "memcached_limit_bytes" in said

@@ -17,7 +17,7 @@ WAIT = 15
 def metrics(host: Any, view: HostView) -> str:
     """What it tells."""
     port = view.layout.port(view.role, "metrics")
-    return str(host.check_output("curl -fsS --max-time 5 http://%s:%s/metrics", view.host.address, port))
+    return str(host.check_output("curl -fsS --max-time 5 %s", f"http://{view.host.address}:{port}/metrics"))
 
 
 def check_it_runs_and_starts_at_boot(host: Any, view: HostView) -> None:  # noqa: ARG001

@@ -19,7 +19,7 @@ TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 # A configuration that waits for its confirmation is not there yet.
 AS_WANTED = 'if [ "$(sha256sum <"$live")" = "$sum" ] && [ ! -e "$state/tried" ]; then echo hardened; fi'
 AS_IT_WAS = 'if [ ! -e "$live" ]; then echo "as it was"; fi'
-# For accounts that are made later; of keys they say nothing. No UMASK: every session that exists would have it, too.
+# For accounts that are made later. No UMASK: sessions of every account would have it, those of this tool as well.
 ACCOUNTS = {"PASS_MAX_DAYS": "365", "PASS_MIN_DAYS": "1", "SHA_CRYPT_MIN_ROUNDS": "65536"}
 _CRON = "/etc/crontab /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly"
 

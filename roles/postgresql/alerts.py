@@ -84,7 +84,7 @@ def _every_cluster() -> tuple[Rule, ...]:
         ),
         Alert(
             "DcsLost",
-            "time() - patroni_dcs_last_seen > 60",
+            "time() - patroni_dcs_last_seen > 30",
             15,
             "critical",
             "Patroni on {{ $labels.host }} has not reached etcd for {{ $value | humanizeDuration }}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from massive_deploy.alerts.collect import watched
 from massive_deploy.alerts.model import Alert, Rule, Watched, window
+from massive_deploy.collected import SENDER
 from massive_deploy.topology.layout import Layout
 
 from .outside import ROLE, encrypted, probes
@@ -56,6 +57,9 @@ def _unit(layout: Layout, one: Watched) -> Iterator[Alert]:
         look,
         labels,
     )
+    if one.role == SENDER:
+        # It ends whenever the receiver is away, and is started again: the way it waits.
+        return
     restarts = f'node_systemd_service_restart_total{{name="{one.unit}", host=~"{hosts}"}}'
     yield Alert(
         "ServiceRestarted",

@@ -166,7 +166,7 @@ DRIFTS = {
     ("db-1", "rm /etc/systemd/journald.conf.d/massive-deploy.conf"): "restart systemd-journald",
     ("web-1", "chmod -x /usr/local/bin/manage"): "~ /usr/local/bin/manage (mode)",
     ("web-1", "rm /var/lib/massive-deploy/stamps/redis.redis-server"): "restart redis-server",
-    ("web-1", "rm -r /etc/prometheus/rules"): "+ /etc/prometheus/rules/hosts.yml (missing)",
+    ("web-1", "rm -r /etc/prometheus/rules"): "+ /etc/prometheus/rules/alerts.yml (missing)",
     ("web-1", "echo '# x' >>/etc/haproxy/haproxy.cfg"): "~ /etc/haproxy/haproxy.cfg",
     ("db-1", "rm /etc/apt/apt.conf.d/90massive-deploy"): "+ /etc/apt/apt.conf.d/90massive-deploy (missing)",
 }

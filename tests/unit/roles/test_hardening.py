@@ -175,7 +175,9 @@ def test_packages_are_kept_back_by_name(tmp_path: Path) -> None:
 def test_new_accounts_are_noted_once(tmp_path: Path) -> None:
     (task,) = (task for task in wanted(tmp_path).tasks if task.name == "new accounts")
     place = tmp_path / "login.defs"
-    place.write_text("MAIL_DIR /var/mail\nPASS_MIN_DAYS\t\t0\n#PASS_MIN_DAYS 7\nPASS_MAX_DAYS\t99999\n", encoding="utf-8")
+    place.write_text(
+        "MAIL_DIR /var/mail\nPASS_MIN_DAYS\t\t0\n#PASS_MIN_DAYS 7\nPASS_MAX_DAYS\t99999\n", encoding="utf-8"
+    )
 
     def did(script: str, told: str = "") -> str:
         line = ["sh", "-c", script.replace("/etc/login.defs", str(place))]

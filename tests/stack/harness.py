@@ -111,8 +111,8 @@ class Stack:
             "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r sha256sum; "
             "sort -u /var/lib/massive-deploy/managed/* | grep ^/ | xargs -r stat -c '%n %a %U %G %Y'; "
             "dpkg-query -W | sha256sum; systemctl list-units --type=service,socket --all --no-legend --plain | sort | "
-            # Runs for a moment every minute.
-            "grep -v '^nginx-logs.service '; "
+            # Runs for a moment every minute; and whoever asks for a unit that does not run loads it for a moment.
+            "grep -v -e '^nginx-logs.service ' -e ' inactive *dead '; "
             "sed -n 's/^unit //p' /var/lib/massive-deploy/managed/* | sort -u | "
             "xargs -r systemctl show -p Id,MainPID,ActiveEnterTimestamp,NRestarts"
         )

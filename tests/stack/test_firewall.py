@@ -34,10 +34,10 @@ DEMO = {
     ("db", "monitor"): {2379, 2380, 9090, 19532},
     ("db", "edge"): {80},
     ("cache", "edge"): {80},
-    ("monitor", "edge"): {80, 9100, 9113, 9131},
-    ("monitor", "app"): {9100, 8405, 9127},
+    ("monitor", "edge"): {80, 9100, 9113, 9131, 9145},
+    ("monitor", "app"): {9100, 8405, 9127, 9145},
     ("monitor", "db"): {9100, 8008, 8009, 9187, 2379, 2380, 2381},
-    ("monitor", "cache"): {9100, 9121},
+    ("monitor", "cache"): {9100, 9121, 9150},
 }
 ALLOWED = "allow: [{port: 9090, groups: [monitor]}]"
 SHARDED = """
